@@ -1,0 +1,393 @@
+"""The composition root: a bot out of what `bot.setup` makes of the settings.
+
+`Bot` is everything between the database and the outside, built from values: a test or the practice
+workspace hands in its own clock, clients and database and gets the production code path.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from bot import web
+from bot.domain.events import HookFired
+from bot.domain.plan_compile import compile_plan
+from bot.domain.rollout import Rollout
+from bot.engine.catalogue import Catalogue
+from bot.engine.clock import SystemClock
+from bot.engine.directory import Home
+from bot.engine.engine import DEFAULTS, Engine, Options
+from bot.engine.finding import Finder
+from bot.engine.intents import Intent
+from bot.plans import PlanLibrary
+from bot.ports import PermanentError, Posted, TemporaryError
+from bot.serving import Front, Site, listening, stop_signals, url_of
+from bot.settings import Settings, SettingsError, missing
+from bot.setup import Outside, Setup, real_world, setup
+from bot.slack.asgi import slack_route
+from bot.slack.cards import Cards
+from bot.slack.client import Answer, Identity, SlackChat, web_client
+from bot.slack.listeners import Desk as ListenerDesk
+from bot.slack.listeners import Listeners, bolt_app
+from bot.slack.replies import Reply, reply_text
+from bot.slack.text import words as in_plain_words
+from bot.store.database import Store
+from bot.store.migrations import upgrade_store
+from bot.store.queries import records
+from commands.context import Context, Refuse
+from commands.desk import Desk
+from commands.parser import ParseError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Bot:
+    """One running bot. `start` before anything else, `stop` at the end."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        outside: Outside,
+        store: Store,
+        identity: Identity,
+        options: Options = DEFAULTS,
+    ) -> None:
+        self.setup = setup
+        self.outside = outside
+        self.store = store
+        self.telemetry = setup.telemetry
+        self._web = web_client(setup.slack_token, outside.session, setup.slack_api)
+        self.chat = SlackChat(self._web, clock=outside.clock.monotonic)
+        self.accounts = _Accounts(setup.catalogue)
+        self.engine = Engine(
+            store=store,
+            catalogue=setup.catalogue,
+            chat=self.chat,
+            presenter=Cards(self.accounts, lambda card: address(identity.url, card)),
+            compile_plan=compile_plan,
+            clock=outside.clock,
+            new_id=outside.new_id,
+            random=outside.random,
+            handle=self._handle,
+            home=Home(identity.team_id, identity.enterprise_id),
+            on_dead_intent=self._gave_up,
+            on_looked=self.telemetry.looked,
+            options=options,
+        )
+        self.finder = Finder(store, self.engine.rollouts)
+        self.desk = Desk(
+            Context(
+                engine=self.engine,
+                finder=self.finder,
+                catalogue=setup.catalogue,
+                directory=self.engine.directory,
+                names=setup.names,
+                plan_named=setup.plans.get,
+                plan_names=setup.plans.names(),
+                now=outside.clock.now,
+            ),
+            respond=self._respond,
+            publish_home=self.engine.posting.home,
+        )
+        self.web = web.build(self._web_parts(), self._slack_route(identity), None)
+        self._running = False
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to work in the background."""
+        await self.engine.start()
+        self._running = True
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what is under way, close the database."""
+        self._running = False
+        await self.engine.stop()
+        await self.store.close()
+
+    # --- Slack --------------------------------------------------------------------------------
+
+    def _slack_route(self, identity: Identity) -> Any:
+        desk = ListenerDesk(
+            submit=self._submit,
+            answer=self.desk.answer,
+            modal=self.desk.modal,
+            validate=self.desk.validate,
+            now=self.outside.clock.now,
+            accounts=self.accounts,
+            urgent=self.desk.urgent,
+        )
+        bolt = bolt_app(self._web, identity, Listeners(desk, self.chat))
+        return slack_route(
+            bolt,
+            secret=self.setup.slack_secret,
+            now=lambda: self.outside.clock.now().timestamp(),
+            observe=self._observed,
+        )
+
+    def _observed(self, kind: str, status: int, seconds: float) -> None:
+        outcome = "ok" if status < 400 else str(status)
+        self.telemetry.slack_requests.labels(kind, outcome).inc()
+        self.telemetry.ack.observe(seconds)
+
+    async def _submit(self, intent: Intent) -> None:
+        await self.engine.submit(intent)
+
+    async def _handle(self, intent: Intent) -> None:
+        await self.desk.handle(intent)
+
+    async def _respond(self, intent: Intent, reply: Reply) -> None:
+        await self.chat.respond(
+            Answer(
+                intent.response_url,
+                reply_text(reply, self.accounts),
+                reply.blocks,
+                in_channel=reply.in_channel,
+                user_id=intent.user_id,
+                channel=intent.channel or intent.user_id,
+            )
+        )
+
+    async def _gave_up(self, intent: Intent, reason: str) -> None:
+        reply = Reply(f"That could not be done, and it is not tried again: {reason}")
+        try:
+            await self._respond(intent, reply)
+        except (TemporaryError, PermanentError) as error:
+            log.error("nobody could be told that %s failed: %s", intent.id, error)
+
+    # --- the web side -------------------------------------------------------------------------
+
+    def _web_parts(self) -> web.WebParts:
+        return web.WebParts(
+            version=version("countersign"),
+            telemetry=self.telemetry,
+            now=self.outside.clock.now,
+            new_id=self.outside.new_id,
+            ready=self._ready,
+            checks=self._checks,
+            refresh=self._refresh,
+            hook=self._hook,
+            admin=self._admin,
+            hook_token=self.setup.hook_token.reveal(),
+            data=_data_folder(self.setup.database_url),
+        )
+
+    async def _ready(self) -> str | None:
+        return None if self._running else "the engine has not started yet"
+
+    async def _checks(self) -> Mapping[str, web.Check]:
+        began = self.outside.clock.monotonic()
+        await self.store.transact(lambda conn: conn.execute(text("SELECT 1")))
+        took = (self.outside.clock.monotonic() - began) * 1000
+        trouble = self.engine.trouble
+        return {
+            "database": web.Check("ok", {"responseTime": f"{took:.0f}ms"}),
+            "engine": web.Check("degraded" if trouble else "ok", dict(trouble)),
+        }
+
+    async def _refresh(self) -> None:
+        phases, pending, due = await self.finder.counts()
+        self.telemetry.rollouts.clear()
+        for (service, phase), count in phases.items():
+            self.telemetry.rollouts.labels(service, phase).set(count)
+        self.telemetry.outbox.set(pending)
+        late = (self.outside.clock.now() - due).total_seconds() if due is not None else 0.0
+        self.telemetry.tick_lag.set(max(0.0, late))
+
+    async def _admin(self, intent: Intent) -> web.Answer:
+        try:
+            reply = await self.desk.do(intent)
+        except (Refuse, ParseError) as refused:
+            return web.Answer(409, {"ok": False, "message": in_plain_words(str(refused))})
+        if reply is None:
+            reply = Reply("Done; the card shows what comes of it.")
+        said = in_plain_words(reply.text, seconds=reply.seconds)
+        return web.Answer(200, {"ok": True, "message": said})
+
+    async def _hook(self, name: str, body: Any) -> web.Answer:
+        match name:
+            case "events" if isinstance(body, dict):
+                return await self._event(body)
+            case "alertmanager" if isinstance(body, dict):
+                return await self._alerts(body)
+            case _:
+                return web.Answer(404, {"error": "there are /hooks/events and /hooks/alertmanager"})
+
+    async def _event(self, body: Mapping[str, Any]) -> web.Answer:
+        words = {key: str(body.get(key, "")) for key in ("event", "service", "environment")}
+        missing = [key for key, value in words.items() if not value]
+        if missing:
+            return web.Answer(400, {"error": f"missing: {', '.join(missing)}"})
+        source, id_ = f"event:{words['service']}", str(body.get("id", ""))[:200]
+        if await self._known(source, id_):
+            return web.Answer(202, {"rollouts": [], "note": "this id was taken in before"})
+        fired = HookFired(words["event"][:100], str(body.get("detail", ""))[:500], "pause")
+        once = f"{source}:{id_}" if id_ else ""
+        reached = await self._fire(words["service"], words["environment"], fired, once)
+        await self._taken_in(source, id_)
+        return web.Answer(202, {"rollouts": [rollout.id for rollout in reached]})
+
+    async def _alerts(self, body: Mapping[str, Any]) -> web.Answer:
+        reached: list[str] = []
+        for alert in body.get("alerts") or ():
+            labels = alert.get("labels") or {}
+            if alert.get("status") != "firing" or "service" not in labels:
+                continue
+            note = alert.get("annotations") or {}
+            do = labels.get("countersign", "notify")
+            fired = HookFired(
+                str(labels.get("alertname", "alert"))[:100],
+                str(note.get("summary") or note.get("description") or "")[:500],
+                do if do in {"rollback", "pause", "notify"} else "notify",
+            )
+            environment = str(labels.get("environment", "production"))
+            reached += [r.id for r in await self._fire(labels["service"], environment, fired)]
+        return web.Answer(202, {"rollouts": reached})
+
+    async def _known(self, source: str, id_: str) -> bool:
+        """Whether this id was taken in before; without an id it never was."""
+        return bool(id_) and await self.store.transact(
+            lambda conn: records.fired(conn, source, id_)
+        )
+
+    async def _taken_in(self, source: str, id_: str) -> None:
+        """What has this id is done with. Only afterwards: what failed has to come in again."""
+        now = self.outside.clock.now()
+        if id_:
+            await self.store.transact(lambda conn: records.claim_cron(conn, source, id_, now))
+
+    async def _fire(
+        self, service: str, environment: str, fired: HookFired, once: str = ""
+    ) -> list[Rollout]:
+        live = [
+            rollout
+            for rollout in await self.finder.active([service])
+            if rollout.environment == environment and rollout.live
+        ]
+        for rollout in live:
+            await self.engine.apply(rollout.id, fired, once=once)
+        return live
+
+
+class _Accounts(Mapping[str, str]):
+    """person -> the account by which Slack names them, as the configuration says."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._found = {name: catalogue.account_of(name) for name in catalogue.people}
+
+    def __getitem__(self, person: str) -> str:
+        return self._found[person]
+
+    def __iter__(self) -> Any:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def address(workspace_url: str, posted: Posted) -> str:
+    """The link to a message, as chat.getPermalink would give it; "" without a workspace url."""
+    if not workspace_url:
+        return ""
+    return f"{workspace_url}archives/{posted.channel}/p{posted.ts.replace('.', '')}"
+
+
+def _data_folder(database_url: str) -> Path:
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        return Path(url.database).resolve().parent
+    return Path.cwd()
+
+
+@asynccontextmanager
+async def running(
+    setup: Setup, outside: Outside, options: Options = DEFAULTS
+) -> AsyncIterator[Bot]:
+    """A bot that works until the block ends. Raises what opening the database or Slack raises."""
+    store = await Store.open(setup.database_url)
+    bot: Bot | None = None
+    try:
+        await upgrade_store(store)
+        identity = await _identity(setup, outside)
+        bot = Bot(setup, outside, store, identity, options)
+        await bot.start()
+        yield bot
+    finally:
+        if bot is not None:
+            await bot.stop()
+        else:
+            await store.close()
+
+
+async def _identity(setup: Setup, outside: Outside) -> Identity:
+    """Who the bot is; asked until Slack answers, since a bot that can't start helps nobody."""
+    chat = SlackChat(web_client(setup.slack_token, outside.session, setup.slack_api))
+    while True:
+        try:
+            return await chat.identity()
+        except TemporaryError as error:
+            wait = error.retry_after or timedelta(seconds=2)
+            log.warning("Slack does not answer yet (%s); asking again", error)
+            await asyncio.sleep(wait.total_seconds())
+
+
+async def serve(settings: Settings, library: PlanLibrary) -> None:
+    """Run the bot until SIGTERM or SIGINT; says on stdout where it is when it is ready.
+
+    Raises SettingsError (also when the port is taken), FileError and what `running` raises.
+    """
+    lacking = missing(settings)
+    if lacking:
+        raise SettingsError(*lacking)
+    for part in settings.config.ahead:
+        log.warning("`%s:` is read, and is carried out by a later version", part)
+    front = Front(version("countersign"), SystemClock().now)
+    with stop_signals() as stop:
+        async with AsyncExitStack() as stack:
+            outside = await stack.enter_async_context(real_world())
+            made = setup(settings, library, outside)
+            bound = stack.enter_context(_bound(settings))
+            site = Site(front, bound)
+            await site.start()
+            stack.push_async_callback(site.close)
+            bot = await _unless(stop, stack.enter_async_context(running(made, outside)))
+            if bot is None:
+                return
+            # The last request is answered before the bot stops, which comes after this one.
+            stack.push_async_callback(site.close)
+            front.app = bot.web
+            print(f"ready on {url_of(settings.host, bound)}", flush=True)  # noqa: T201
+            await stop.wait()
+
+
+def _bound(settings: Settings) -> socket.socket:
+    try:
+        return listening(settings.host, settings.port)
+    except OSError as error:
+        problem = f"port {settings.port} of {settings.host} can't be used"
+        hint = "set COUNTERSIGN_HOST and COUNTERSIGN_PORT to one that can"
+        raise SettingsError(f"{problem} ({error.strerror or error}); {hint}") from error
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What comes of the work; None when it was given up because of `stop`."""
+    task = asyncio.create_task(work)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return None
+    finally:
+        stopped.cancel()

@@ -1,0 +1,222 @@
+"""A release plan: every number by which a rollout is carried out, as data.
+
+`PlanDocument` is the shape of the file (closed: an unknown key is an error). `Plan` is the same
+with durations, percentages and conditions parsed and checked against each other.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bot.domain.conditions import Action, Condition
+
+PLAN_SCHEMA = 1
+"""Version of the plan format; a replica declines rollouts whose plan is newer than its own."""
+
+Duration = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)$")]
+Percent = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?%$")]
+Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Breach = Literal["rollback", "step_back", "pause"]
+OnInconclusive = Literal["extend", "ask", "proceed"]
+
+
+class Closed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a file: unknown keys are mistakes."""
+
+
+class Metric(Closed, frozen=True, kw_only=True):
+    """How a number is measured.
+
+    ratio: `bad` (or `good`) of `total`, both counters; quantile: `q` of a `histogram` of buckets in
+    seconds; gauge and count: a `query`; probe: a health endpoint.
+    """
+
+    kind: Literal["ratio", "quantile", "gauge", "count", "probe"]
+    bad: str = ""
+    good: str = ""
+    total: str = ""
+    q: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    histogram: str = ""
+    query: str = ""
+    url: str = ""
+    every: Duration = ""
+    name: str = ""
+
+
+class ConditionDocument(Closed, frozen=True, kw_only=True):
+    id: str = ""
+    if_: str = msgspec.field(default="", name="if")
+    event: Name | Literal[""] = ""
+    attest: str = ""
+    check: Name | Literal[""] = ""
+    window: Duration | Literal[""] = ""
+    for_: Duration | Literal[""] = msgspec.field(default="", name="for")
+    consecutive: Annotated[int, Meta(ge=1)] | None = None
+    do: Action | None = None
+    say: str = ""
+    act: str = ""
+    by: tuple[str, ...] = ()
+    optional: bool = False
+
+
+class CadenceDocument(Closed, frozen=True, kw_only=True):
+    every: Duration
+    until: Duration | Literal[""] = ""
+    what: str = ""
+
+
+class WaveDocument(Closed, frozen=True, kw_only=True):
+    id: Slug
+    title: str = ""
+    traffic: Percent
+    instances: Annotated[int, Meta(ge=1)] | Literal["all"] | None = None
+    soak: Duration
+    cadence: tuple[CadenceDocument, ...] = ()
+    go_if: tuple[ConditionDocument, ...] = ()
+    triggers: tuple[ConditionDocument, ...] = ()
+    on_breach: Breach = "rollback"
+    step_back_to: Percent | Literal[""] = ""
+    on_inconclusive: OnInconclusive | None = None
+    advance: Literal["auto", "approve"] = "auto"
+
+
+class ApprovalDocument(Closed, frozen=True, kw_only=True):
+    """Who signs: every role of `all_of`, and `any` further people of any role."""
+
+    all_of: tuple[Name, ...] = ()
+    any: Annotated[int, Meta(ge=0)] = 0
+    distinct: Literal[True] = True
+    comment: Literal["required"] | None = None
+    expires: Duration = "24h"
+    remind: Duration = "1h"
+
+
+class BaselineDocument(Closed, frozen=True, kw_only=True):
+    kind: Literal["concurrent"] = "concurrent"
+
+
+class EvidenceDocument(Closed, frozen=True, kw_only=True):
+    on_inconclusive: OnInconclusive = "extend"
+    max_extend: Percent = "100%"
+    min_requests: Annotated[int, Meta(ge=1)] = 1
+
+
+class WatchDocument(Closed, frozen=True, kw_only=True):
+    """After 100 %: how long the old side is kept, and what is watched meanwhile."""
+
+    keep_previous: Duration = "1h"
+
+
+class VersionDocument(Closed, frozen=True, kw_only=True):
+    prerelease: tuple[str, ...] | None = None
+    tag: str = "v{version}"
+
+
+class PlanDocument(Closed, frozen=True, kw_only=True):
+    schema: Literal[1]
+    plan: Slug
+    summary: str = ""
+    source: str = ""
+    extends: str = ""
+    use_for: tuple[str, ...] = ()
+    version: VersionDocument = VersionDocument()
+    metrics: Mapping[Name, Metric] = {}
+    baseline: BaselineDocument = BaselineDocument()
+    evidence: EvidenceDocument = EvidenceDocument()
+    approvals: Mapping[str, ApprovalDocument] = {}
+    waves: tuple[WaveDocument, ...] = ()
+    triggers: tuple[ConditionDocument, ...] = ()
+    alerts: Mapping[Literal["critical", "warning"], tuple[ConditionDocument, ...]] = {}
+    poll: Duration = "1s"
+    drain: Duration = "30s"
+    watch: WatchDocument = WatchDocument()
+
+
+class Cadence(msgspec.Struct, frozen=True):
+    """A status update every `every`, until `until` after the wave began (None: to its end)."""
+
+    every: timedelta
+    until: timedelta | None
+    what: str
+
+
+class Wave(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the rollout.
+
+    traffic: percent, 0..100. instances: None means that the backend decides.
+    """
+
+    id: str
+    title: str
+    traffic: float
+    instances: int | Literal["all"] | None
+    soak: timedelta
+    cadence: tuple[Cadence, ...]
+    gates: tuple[Condition, ...]
+    triggers: tuple[Condition, ...]
+    on_breach: Breach
+    step_back_to: float | None
+    on_inconclusive: OnInconclusive
+    asks: bool
+
+
+class Approval(msgspec.Struct, frozen=True):
+    """A signature rule.
+
+    roles: seats to be filled by different people. any: further seats, of any role.
+    """
+
+    roles: tuple[str, ...]
+    any: int
+    comment_required: bool
+    expires: timedelta
+    remind: timedelta
+
+    @property
+    def seats(self) -> int:
+        return len(self.roles) + self.any
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked plan. `document` is what it was read from: that is what a rollout pins."""
+
+    name: str
+    summary: str
+    use_for: tuple[str, ...]
+    prerelease: tuple[str, ...] | None
+    metrics: Mapping[str, Metric]
+    approval: Approval
+    rollback_approval: Approval | None
+    waves: tuple[Wave, ...]
+    triggers: tuple[Condition, ...]
+    alerts: Mapping[str, tuple[Condition, ...]]
+    max_extend: float
+    min_requests: int
+    poll: timedelta
+    drain: timedelta
+    keep_previous: timedelta
+    document: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the canonical form of the document."""
+        return digest_of(self.document)
+
+    def triggers_of(self, wave: Wave) -> tuple[Condition, ...]:
+        """What is watched during a wave: the plan's triggers and its own."""
+        return self.triggers + wave.triggers
+
+
+def canonical(value: Any) -> bytes:
+    """The one byte form of plain data: JSON with sorted keys and no spaces."""
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def digest_of(value: Any) -> str:
+    """sha256 over the canonical JSON of plain data, as 64 hex digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()

@@ -1,0 +1,176 @@
+"""A rollout: where it stands, as one value.
+
+`bot.domain.decisions` says how it goes on. Everything here is stored as JSON in the row of the
+rollout, except the plan, which is pinned in a column of its own when the rollout is created.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from bot.domain.approvals import Request
+from bot.domain.gates import Finding
+from bot.domain.metering import Meter, Watcher
+from bot.domain.people import Actor
+from bot.domain.plan import Approval, Plan, Wave
+
+
+class Phase(StrEnum):
+    PREFLIGHT = "preflight"
+    AWAITING_APPROVAL = "awaiting_approval"
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    SHIFTING = "shifting"
+    SOAKING = "soaking"
+    JUDGING = "judging"
+    PAUSED = "paused"
+    STEPPING_BACK = "stepping_back"
+    PROMOTING = "promoting"
+    WATCHING = "watching"
+    COMPLETED = "completed"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    HALTED = "halted"
+
+
+BEFORE_TRAFFIC = frozenset({Phase.PREFLIGHT, Phase.AWAITING_APPROVAL, Phase.QUEUED})
+"""Nothing has been touched at the target yet."""
+
+HOLDING = frozenset(
+    {
+        Phase.PREPARING,
+        Phase.SHIFTING,
+        Phase.SOAKING,
+        Phase.JUDGING,
+        Phase.PAUSED,
+        Phase.STEPPING_BACK,
+        Phase.PROMOTING,
+        Phase.WATCHING,
+        Phase.ROLLING_BACK,
+        Phase.HALTED,
+    }
+)
+"""The target belongs to this rollout: at most one per service and environment (a unique index)."""
+
+MEASURING = frozenset({Phase.SOAKING, Phase.JUDGING, Phase.PAUSED, Phase.WATCHING})
+"""Traffic is on the candidate and stands still: metrics are read and drift is looked for."""
+
+ENDED = frozenset(
+    {Phase.COMPLETED, Phase.ROLLED_BACK, Phase.REJECTED, Phase.EXPIRED, Phase.CANCELLED}
+)
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Something worth remembering about a wave, for the card: when it was confirmed and left."""
+
+    wave: int
+    weight: float
+    applied_at: datetime
+    left_at: datetime | None = None
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The answer to a gate that isn't a number."""
+
+    gate: str
+    ok: bool
+    person: str
+    at: datetime
+    evidence: str = ""
+
+
+class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version on its way to one environment of one service.
+
+    weight: percent of the traffic that the candidate has, as last read back; target_weight: as
+    asked. soak_done: how much of the present soak has been served; soak_extra: by how much it was
+    extended. revision: counts writes. fence: counts takeovers; a writer with an older one loses.
+    op_key: the deployer change that is waited for ("" when none). next_check_at: when the tick
+    looks again, None: only an event moves it on.
+    """
+
+    id: str
+    service: str
+    environment: str
+    version: str
+    plan: Plan | None = None
+    channel: str = ""
+    requested_by: Actor
+    note: str = ""
+    phase: Phase = Phase.PREFLIGHT
+    reason: str = ""
+    created_at: datetime
+    phase_since: datetime
+    artifact: str = ""
+    previous: str = ""
+    previous_artifact: str = ""
+    generation: int = 1
+    request: Request | None = None
+    rollback_request: Request | None = None
+    rollback_reason: str = ""
+    rollback_by: str = ""
+    wave: int = 0
+    wave_applied_at: datetime | None = None
+    soak_done: timedelta = timedelta()
+    soak_extra: timedelta = timedelta()
+    weight: float = 0.0
+    target_weight: float = 0.0
+    op_key: str = ""
+    op_trouble: str = ""
+    meter: Meter = Meter()
+    watchers: Mapping[str, Watcher] = {}
+    findings: tuple[Finding, ...] = ()
+    alerts: tuple[str, ...] = ()
+    ticks: tuple[Tick, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    paused_from: Phase | None = None
+    blind_since: datetime | None = None
+    drift: str = ""
+    measured_at: datetime | None = None
+    carded_at: datetime | None = None
+    posted_at: datetime | None = None
+    next_check_at: datetime | None = None
+    ended_at: datetime | None = None
+    touched: bool = False
+    quarantined: bool = False
+    quarantine_releases: tuple[str, ...] = ()
+    revision: int = 0
+    fence: int = 0
+
+    @property
+    def the_plan(self) -> Plan:
+        """The pinned plan. Raises ValueError when the row was loaded without it."""
+        if self.plan is None:
+            raise ValueError(f"rollout {self.id} was loaded without its plan")
+        return self.plan
+
+    @property
+    def current_wave(self) -> Wave:
+        return self.the_plan.waves[self.wave]
+
+    @property
+    def soak_needed(self) -> timedelta:
+        """The whole soak of the present wave, extensions included."""
+        return self.current_wave.soak + self.soak_extra
+
+    @property
+    def soak_left(self) -> timedelta:
+        return max(self.soak_needed - self.soak_done, timedelta())
+
+    @property
+    def live(self) -> bool:
+        """Whether it holds its target."""
+        return self.phase in HOLDING
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in ENDED
+
+    @property
+    def rollback_rule(self) -> Approval | None:
+        return self.the_plan.rollback_approval

@@ -1,0 +1,307 @@
+"""The small moves out of which decisions are made. Each returns a rollout and what it asks for."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from bot.domain.approvals import Request, open_request, release_digest
+from bot.domain.events import (
+    Effect,
+    Page,
+    PostThread,
+    Prepare,
+    Promote,
+    RefreshHomes,
+    RenderCard,
+    Retire,
+    SetTraffic,
+    SwitchBack,
+    Whisper,
+)
+from bot.domain.metering import begin_wave
+from bot.domain.people import Actor
+from bot.domain.plan import Wave
+from bot.domain.rollout import Mark, Phase, Rollout, Tick
+
+Decision = tuple[Rollout, tuple[Effect, ...]]
+
+TRAFFIC_TOLERANCE = 0.5
+"""By how many percentage points a weight that was read back may differ from what was asked."""
+
+QUEUE_CHECK = timedelta(seconds=5)
+"""How often a queued rollout looks whether its turn has come."""
+
+
+def change(rollout: Rollout, **fields: Any) -> Rollout:
+    """The rollout with other values in some fields."""
+    return msgspec.structs.replace(rollout, **fields)
+
+
+def enter(rollout: Rollout, phase: Phase, now: datetime, **fields: Any) -> Rollout:
+    """The rollout in another phase, from now on."""
+    return change(rollout, phase=phase, phase_since=now, **fields)
+
+
+def show(*texts: str, page: str = "") -> tuple[Effect, ...]:
+    """Bring the card and the Home tabs up to date, and say so in the thread."""
+    posts = tuple(PostThread(text) for text in texts if text)
+    return (RenderCard(), *posts, *((Page(page),) if page else ()), RefreshHomes())
+
+
+def tell(rollout: Rollout, actor: Actor, text: str) -> Decision:
+    """Nothing changes; one person learns why and what to do."""
+    return rollout, (Whisper(actor.user_id, text),)
+
+
+def key_of_next(rollout: Rollout) -> str:
+    """The key of the first effect of the decision being made (the next revision's)."""
+    return f"rollout:{rollout.id}:{rollout.revision + 1}:0"
+
+
+def deploy(rollout: Rollout, effect: Effect, *others: Effect) -> Decision:
+    """Ask the deployer for one change and wait for exactly that one.
+
+    The new fence takes back what was asked before and not sent yet, and refuses a look that began
+    before: what it saw belongs to other traffic.
+    """
+    waiting = change(
+        rollout,
+        op_key=key_of_next(rollout),
+        op_trouble="",
+        next_check_at=None,
+        fence=rollout.fence + 1,
+    )
+    return waiting, (effect, *others)
+
+
+def prepare(rollout: Rollout, now: datetime) -> Decision:
+    """Install the candidate beside the current version."""
+    start = enter(rollout, Phase.PREPARING, now, reason="")
+    return deploy(
+        start,
+        Prepare(rollout.version, rollout.artifact),
+        *show(f"Installing {rollout.version} beside {rollout.previous}."),
+    )
+
+
+def shift(rollout: Rollout, index: int, now: datetime) -> Decision:
+    """Ask for the traffic of wave `index`; its soak begins when the deployer has confirmed."""
+    wave = rollout.the_plan.waves[index]
+    start = enter(
+        _leave_wave(rollout, now),
+        Phase.SHIFTING,
+        now,
+        reason="",
+        wave=index,
+        target_weight=wave.traffic,
+        touched=rollout.touched or wave.traffic > 0,
+        paused_from=None,
+        wave_applied_at=None,
+        soak_done=timedelta(),
+        soak_extra=timedelta(),
+        findings=(),
+        ticks=without_answers(rollout, index),
+        drift="",
+    )
+    return deploy(start, traffic(start, wave), *show(f"Moving {_wave_words(rollout, index)}."))
+
+
+def without_answers(rollout: Rollout, index: int, *, only_no: bool = False) -> tuple[Tick, ...]:
+    """The answers but those to the questions of wave `index`, which are put anew.
+
+    only_no: a yes stands.
+    """
+    asked = {gate.id for gate in rollout.the_plan.waves[index].gates}
+    return tuple(t for t in rollout.ticks if t.gate not in asked or (only_no and t.ok))
+
+
+def traffic(rollout: Rollout, wave: Wave) -> SetTraffic:
+    """The effect that puts the traffic of a wave on the candidate."""
+    instances = None if wave.instances == "all" else wave.instances
+    return SetTraffic(rollout.version, rollout.artifact, wave.traffic, instances)
+
+
+def put_back(rollout: Rollout, *others: Effect) -> Decision:
+    """Set the traffic once more that was confirmed last: somebody else has changed it."""
+    effect = traffic(rollout, rollout.current_wave)
+    if effect.weight != rollout.target_weight:
+        effect = SetTraffic(rollout.version, rollout.artifact, rollout.target_weight)
+    return deploy(rollout, effect, *others)
+
+
+def begin_soak(rollout: Rollout, weight: float, now: datetime) -> Rollout:
+    """The wave's traffic is confirmed: its clock and its counters begin now."""
+    mark = Mark(rollout.wave, weight, now)
+    return enter(
+        rollout,
+        Phase.SOAKING,
+        now,
+        weight=weight,
+        op_key="",
+        op_trouble="",
+        reason="",
+        wave_applied_at=now,
+        soak_done=timedelta(),
+        measured_at=None,
+        blind_since=None,
+        posted_at=now,
+        watchers={},
+        meter=begin_wave(rollout.meter, rollout.current_wave.id, now),
+        marks=(*rollout.marks, mark),
+        next_check_at=now,
+    )
+
+
+def promote(rollout: Rollout, now: datetime) -> Decision:
+    """The candidate becomes the current version."""
+    start = enter(_leave_wave(rollout, now), Phase.PROMOTING, now, reason="")
+    return deploy(
+        start,
+        Promote(rollout.version, rollout.artifact),
+        *show(f"All waves passed. Making {rollout.version} the current version."),
+    )
+
+
+def retire(rollout: Rollout) -> Decision:
+    """Stop the old side; the rollout is complete when that is confirmed."""
+    return deploy(
+        change(rollout, reason="stopping the old side"),
+        Retire(rollout.previous, rollout.previous_artifact),
+        *show(),
+    )
+
+
+def pause(rollout: Rollout, now: datetime, reason: str, *, page: bool = False) -> Decision:
+    """Hold where it stands. A change that is not at the deployer yet is taken back (new fence)."""
+    if rollout.phase is Phase.PAUSED:
+        return change(rollout, reason=reason), show(reason, page=reason if page else "")
+    start = enter(
+        rollout,
+        Phase.PAUSED,
+        now,
+        reason=reason,
+        paused_from=rollout.phase,
+        fence=rollout.fence + 1,
+        next_check_at=now + rollout.the_plan.poll,
+    )
+    return start, show(f"Paused. {reason}", page=reason if page else "")
+
+
+def roll_back(rollout: Rollout, now: datetime, reason: str, by: str) -> Decision:
+    """All traffic to the previous version, now; explanations follow."""
+    start = enter(
+        _leave_wave(rollout, now),
+        Phase.ROLLING_BACK,
+        now,
+        reason=reason,
+        rollback_reason=reason,
+        rollback_by=by,
+        rollback_request=None,
+        paused_from=None,
+        target_weight=0.0,
+        ended_at=None,
+    )
+    text = f"Rolling back to {rollout.previous}: {reason}"
+    return switch_back(start, PostThread(text, broadcast=True), Page(text))
+
+
+def switch_back(rollout: Rollout, *others: Effect) -> Decision:
+    """Ask for all traffic on the previous version."""
+    effect = SwitchBack(rollout.previous, rollout.previous_artifact)
+    return deploy(rollout, effect, RenderCard(), *others, RefreshHomes())
+
+
+def step_back(rollout: Rollout, now: datetime, weight: float, reason: str) -> Decision:
+    """Less traffic on the candidate, then wait for a person. weight: at most; it never rises."""
+    waves = rollout.the_plan.waves
+    most = rollout.target_weight if rollout.phase is Phase.STEPPING_BACK else rollout.weight
+    most += TRAFFIC_TOLERANCE  # a share read back is seldom exact, and one asked for has to be
+    if weight > most:
+        weight = max((wave.traffic for wave in waves if wave.traffic <= most), default=0.0)
+    index = max((i for i, wave in enumerate(waves) if wave.traffic <= weight), default=0)
+    start = enter(
+        _leave_wave(rollout, now),
+        Phase.STEPPING_BACK,
+        now,
+        reason=reason,
+        wave=index,
+        target_weight=weight,
+        wave_applied_at=None,
+        soak_done=timedelta(),
+        soak_extra=timedelta(),
+        findings=(),
+        paused_from=None,
+    )
+    effect = SetTraffic(rollout.version, rollout.artifact, weight)
+    text = f"Stepping back to {weight:g} %: {reason}"
+    return deploy(start, effect, *show(text, page=text))
+
+
+def halt(rollout: Rollout, now: datetime, reason: str) -> Decision:
+    """Nothing goes on by itself any more; somebody is called."""
+    asked = rollout.rollback_request
+    start = enter(
+        rollout,
+        Phase.HALTED,
+        now,
+        reason=reason,
+        paused_from=rollout.paused_from if rollout.phase is Phase.PAUSED else rollout.phase,
+        op_key="",
+        next_check_at=None if asked is None else asked.expires_at,
+        fence=rollout.fence + 1,
+    )
+    return start, show(f"Halted. {reason}", page=f"Halted: {reason}")
+
+
+def finish(rollout: Rollout, phase: Phase, now: datetime, reason: str, **fields: Any) -> Decision:
+    """The end of a rollout."""
+    end = enter(
+        rollout,
+        phase,
+        now,
+        reason=reason,
+        ended_at=now,
+        next_check_at=None,
+        op_key="",
+        rollback_request=None,
+        **fields,
+    )
+    return end, show(reason)
+
+
+def ask_release(rollout: Rollout, request_id: str, generation: int, now: datetime) -> Request:
+    """The request for signatures on exactly this release."""
+    digest = release_digest(
+        service=rollout.service,
+        environment=rollout.environment,
+        version=rollout.version,
+        artifact=rollout.artifact,
+        plan=rollout.the_plan.digest,
+        generation=generation,
+    )
+    return open_request(
+        rollout.the_plan.approval,
+        request_id=request_id,
+        digest=digest,
+        generation=generation,
+        excluded=(rollout.requested_by.person,),
+        now=now,
+    )
+
+
+def _leave_wave(rollout: Rollout, now: datetime) -> Rollout:
+    if not rollout.marks or rollout.marks[-1].left_at is not None:
+        return rollout
+    last = msgspec.structs.replace(rollout.marks[-1], left_at=now)
+    return change(rollout, marks=(*rollout.marks[:-1], last))
+
+
+def _wave_words(rollout: Rollout, index: int) -> str:
+    waves = rollout.the_plan.waves
+    return f"{waves[index].traffic:g} % to {rollout.version} (wave {index + 1} of {len(waves)})"
+
+
+def in_words(rollout: Rollout) -> str:
+    """Where it stands, for a refusal: "checkout v1.2.0 is rolled back"."""
+    return f"{rollout.service} {rollout.version} is {rollout.phase.replace('_', ' ')}"

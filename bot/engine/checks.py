@@ -1,0 +1,220 @@
+"""Looking before anything moves: can it be done, may it still be done, is it our turn."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot.domain.events import (
+    CheckFailed,
+    ExecutionChecked,
+    ItemTicked,
+    PreflightFailed,
+    PreflightPassed,
+    RunCheck,
+)
+from bot.domain.people import THE_BOT
+from bot.domain.plan import Plan
+from bot.domain.rollout import Phase, Rollout
+from bot.engine.catalogue import Catalogue, ServiceTarget
+from bot.engine.changes import Changes, place_of, seen_in
+from bot.engine.directory import Directory, Refusal
+from bot.ports import Capabilities, Observation, PermanentError, TemporaryError
+from bot.store.database import Store
+from bot.store.queries import rollouts
+
+CHECK_TIMEOUT = 120.0
+"""For how many seconds the command of a check may run."""
+
+_EVIDENCE = 300
+
+
+class UnansweredError(Exception):
+    """Something that has to be known for certain can't be found out now."""
+
+
+class Checks:
+    """Performs RunPreflight, CheckExecution and RunCheck."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        directory: Directory,
+        changes: Changes,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._directory = directory
+        self._changes = changes
+        self._new_id = new_id
+
+    # --- before anybody is asked to sign ----------------------------------------------------
+
+    async def preflight(self, rollout: Rollout) -> Sequence[Any]:
+        """Raises TemporaryError, PermanentError."""
+        place = place_of(self._catalogue, rollout)
+        lacking = missing_abilities(rollout.the_plan, place.deployer.capabilities())
+        unread = [name for name in rollout.the_plan.metrics if place.source(name) is None]
+        if lacking:
+            return (PreflightFailed(f"the deployer can't do {', '.join(lacking)}"),)
+        if unread:
+            return (PreflightFailed(f"nothing is configured to read {', '.join(unread)}"),)
+        release = await place.deployer.resolve(place.target, rollout.version)
+        if not release.artifact and not place.allow_by_name:
+            reason = f"{rollout.version} can't be resolved to a digest, and names alone don't do"
+            return (PreflightFailed(reason),)
+        if rollout.artifact and rollout.artifact != release.artifact:
+            return (PreflightFailed(f"{rollout.version} is now {release.artifact}"),)
+        held = await self._quarantine(rollout, release.artifact)
+        if held:
+            return (PreflightFailed(held),)
+        found = await self._changes.observe(place)
+        unhealthy = _unhealthy(found, place)
+        if unhealthy:
+            return (PreflightFailed(unhealthy),)
+        return (PreflightPassed(release.artifact, seen_in(found), self._new_id()),)
+
+    async def _quarantine(self, rollout: Rollout, artifact: str) -> str:
+        name = artifact or f"version:{rollout.version}"
+        row = await self._store.transact(
+            lambda conn: rollouts.quarantined(conn, rollout.service, name)
+        )
+        if row is None or row["id"] == rollout.id:
+            return ""
+        return (
+            f"{rollout.version} is in quarantine since it was rolled back "
+            f"({row['environment']}); two people have to release it first"
+        )
+
+    # --- right before traffic moves ---------------------------------------------------------
+
+    async def execution(self, rollout: Rollout) -> Sequence[Any]:
+        """Look everything up once more. What can't be known now is a CheckFailed, asked again."""
+        try:
+            return (await self._execution(rollout),)
+        except (TemporaryError, PermanentError, UnansweredError) as error:
+            return (CheckFailed(str(error)),)
+
+    async def _execution(self, rollout: Rollout) -> ExecutionChecked:
+        place = place_of(self._catalogue, rollout)
+        roles = await self._roles(rollout)
+        release = await place.deployer.resolve(place.target, rollout.version)
+        found = await self._changes.observe(place)
+        blocker = await self._store.transact(lambda conn: blocker_of(conn, rollout))
+        blocker = blocker or await self._quarantine(rollout, release.artifact)
+        return ExecutionChecked(
+            roles=roles,
+            artifact=release.artifact,
+            seen=seen_in(found),
+            free=not blocker,
+            blocker=blocker,
+        )
+
+    async def _roles(self, rollout: Rollout) -> dict[str, tuple[str, ...]]:
+        held: dict[str, tuple[str, ...]] = {}
+        for signature in rollout.request.signatures if rollout.request else ():
+            found = await self._directory.for_signing(signature.user_id, fresh=True)
+            if isinstance(found, Refusal):
+                if found.temporary:
+                    raise UnansweredError(
+                        f"whether @[{signature.person}] may still sign is unknown"
+                    )
+                continue
+            if found.person == signature.person:
+                held[signature.person] = found.roles
+        return held
+
+    # --- gates that are commands ------------------------------------------------------------
+
+    async def run(self, rollout: Rollout, effect: RunCheck) -> Sequence[Any]:
+        """Run the command of a check: its exit status is the answer, its last words are proof."""
+        place = place_of(self._catalogue, rollout)
+        argv = place.checks.get(effect.check)
+        if argv is None:
+            return ()  # nobody wrote a command for it: a person answers on the card
+        names = {
+            "{service}": rollout.service,
+            "{environment}": rollout.environment,
+            "{version}": rollout.version,
+            "{artifact}": rollout.artifact,
+        }
+        status, words = await run_command([_filled(part, names) for part in argv])
+        return _answer(effect, status == 0, words or f"exit status {status}")
+
+
+def missing_abilities(plan: Plan, can: Capabilities) -> list[str]:
+    """What a plan needs and a backend lacks."""
+    needs = {
+        "partial traffic": any(0 < wave.traffic < 100 for wave in plan.waves) and not can.weights,
+        "installing a version": not can.prepare,
+        "making a version the current one": not can.promote,
+    }
+    return [what for what, lacking in needs.items() if lacking]
+
+
+def blocker_of(conn: Connection, rollout: Rollout) -> str:
+    """What is in the way of a queued rollout, "" when it is its turn."""
+    place = (rollout.service, rollout.environment)
+    live = rollouts.live(conn, *place)
+    if live is not None and live["id"] != rollout.id:
+        return f"waiting for {live['version_name']} to finish"
+    queue = rollouts.in_phase(conn, *place, Phase.QUEUED.value)
+    if queue and queue[0]["id"] != rollout.id:
+        return f"waiting behind {queue[0]['version_name']}"
+    return ""
+
+
+def _unhealthy(found: Observation, place: ServiceTarget) -> str:
+    where = f"{place.service} {place.environment}"
+    if not found.uniform:
+        return f"the processes of {where} disagree ({found.detail})"
+    if not found.current.ready:
+        return f"{found.current.release.version} on {where} is not healthy {found.current.detail}"
+    return ""
+
+
+def _answer(effect: RunCheck, ok: bool, evidence: str) -> Sequence[Any]:
+    return (ItemTicked(THE_BOT, effect.gate, ok, evidence),)
+
+
+def _filled(part: str, names: dict[str, str]) -> str:
+    for name, value in names.items():
+        part = part.replace(name, value)
+    return part
+
+
+async def run_command(argv: Sequence[str], limit: float = CHECK_TIMEOUT) -> tuple[int, str]:
+    """Run a program without a shell; exit status and the end of what it said.
+
+    Raises PermanentError when there is no such program.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise PermanentError(f"{argv[0]} can't be run: {error}") from error
+    try:
+        async with asyncio.timeout(limit):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        return 1, f"no answer within {limit:g} s"
+    finally:
+        await _end(process)
+    return process.returncode or 0, output.decode(errors="replace").strip()[-_EVIDENCE:]
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave nothing behind, not even the children of a command that was cut off."""
+    if process.returncode is None:
+        os.killpg(process.pid, 9)
+        await process.wait()

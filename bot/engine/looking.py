@@ -1,0 +1,157 @@
+"""A look at a live rollout: what runs, what the metrics say, and how much time that covers.
+
+Time counts for a soak only as far as this process can vouch for it by a clock that never jumps;
+after a restart, a takeover or a long sleep only one poll of the plan counts.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Iterator, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from bot.domain.conditions import Condition
+from bot.domain.events import Measured, Ticked
+from bot.domain.gates import needs
+from bot.domain.metering import due
+from bot.domain.rollout import MEASURING, Rollout
+from bot.domain.samples import Measurement, Reading, Track, Unknown
+from bot.engine.catalogue import Catalogue, ServiceTarget, UnknownTargetError
+from bot.engine.changes import seen_in
+from bot.engine.clock import Clock
+from bot.ports import (
+    MetricQuery,
+    Observation,
+    PermanentError,
+    Release,
+    Side,
+    TemporaryError,
+)
+
+log = logging.getLogger(__name__)
+
+LONGEST_GAP = timedelta(minutes=2)
+"""Two looks further apart than this (the machine slept) don't vouch for the time between them."""
+
+
+def conditions_of(rollout: Rollout) -> list[Condition]:
+    """Everything that is judged by numbers now: gates, triggers, alerts."""
+    plan, wave = rollout.the_plan, rollout.current_wave
+    alerts = [alert for level in plan.alerts.values() for alert in level]
+    return [*wave.gates, *plan.triggers_of(wave), *alerts]
+
+
+def slots_of(rollout: Rollout, observation: Observation) -> Mapping[str, str]:
+    """What the two sides are called in the source's labels: `candidate` is what is released."""
+    sides = {side.release.version: side.slot for side in _sides(observation) if side.slot}
+    named = {"candidate": rollout.version, "current": rollout.previous}
+    return {word: sides[version] for word, version in named.items() if version in sides}
+
+
+def _sides(observation: Observation) -> list[Side]:
+    return [side for side in (observation.current, observation.candidate) if side is not None]
+
+
+class _Last(msgspec.Struct, frozen=True):
+    measured_at: datetime | None
+    monotonic: float
+
+
+class RolloutLook:
+    """Makes the event of a due rollout.
+
+    longest_gap: see LONGEST_GAP; a test that lets hours pass between two looks has to raise it.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, clock: Clock, longest_gap: timedelta = LONGEST_GAP
+    ) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+        self._gap = longest_gap
+        self._last: dict[str, _Last] = {}
+
+    async def look(self, rollout: Rollout) -> Measured | Ticked:
+        """Read all that is due, at the same time; what can't be read is said, not raised."""
+        if rollout.phase not in MEASURING:
+            return Ticked()
+        try:
+            place = self._catalogue.target(rollout.service, rollout.environment)
+        except UnknownTargetError as error:
+            return Measured((), self._covered(rollout), None, str(error))
+        observation, blind = await self._see(place)
+        labels = slots_of(rollout, observation) if observation is not None else {}
+        readings = await asyncio.gather(*self._reads(rollout, place, labels))
+        seen = seen_in(observation) if observation is not None else None
+        return Measured(tuple(readings), self._covered(rollout), seen, blind)
+
+    def failed(self, rollout: Rollout, reason: str) -> Measured | Ticked:
+        """Nothing was seen; when that goes on, people are called."""
+        if rollout.phase not in MEASURING:
+            return Ticked()
+        return Measured((), timedelta(), None, f"looking fails ({reason[:200]})")
+
+    def looked(self, rollout: Rollout) -> None:
+        """The look has been written: the next one continues from it."""
+        if rollout.ended:
+            self._last.pop(rollout.id, None)
+        else:
+            self._last[rollout.id] = _Last(rollout.measured_at, self._clock.monotonic())
+
+    def _covered(self, rollout: Rollout) -> timedelta:
+        """How much time counts since the last look."""
+        last = self._last.get(rollout.id)
+        if last is not None and last.measured_at and last.measured_at == rollout.measured_at:
+            span = timedelta(seconds=self._clock.monotonic() - last.monotonic)
+            if span <= self._gap:
+                return span
+        # What went by before a pause ended counts for nothing.
+        looked = rollout.measured_at or rollout.wave_applied_at or rollout.phase_since
+        since = max(looked, rollout.phase_since)
+        span = self._clock.now() - since
+        return max(timedelta(), min(span, rollout.the_plan.poll))
+
+    async def _see(self, place: ServiceTarget) -> tuple[Observation | None, str]:
+        try:
+            return await place.deployer.observe(place.target), ""
+        except (TemporaryError, PermanentError) as error:
+            return None, str(error)
+        except Exception as error:
+            log.exception("looking at %s failed in an unforeseen way", place.target)
+            return None, f"{type(error).__name__}: {error}"
+
+    def _reads(
+        self, rollout: Rollout, place: ServiceTarget, labels: Mapping[str, str]
+    ) -> Iterator[Awaitable[Measurement]]:
+        now = self._clock.now()
+        releases = {
+            Track.CANARY: Release(rollout.version, rollout.artifact),
+            Track.BASELINE: Release(rollout.previous, rollout.previous_artifact),
+        }
+        metrics = rollout.the_plan.metrics
+        for name, track in needs(conditions_of(rollout), metrics):
+            named = msgspec.structs.replace(metrics[name], name=name)
+            if due(named, rollout.meter, track, now):
+                query = MetricQuery(named, track, place.target, releases, labels)
+                cursor = rollout.meter.cursor(name, track)
+                yield self._read(place, name, query, cursor)
+
+    async def _read(
+        self, place: ServiceTarget, name: str, query: MetricQuery, cursor: str
+    ) -> Measurement:
+        return Measurement(name, query.track, await self._reading(place, name, query, cursor))
+
+    async def _reading(
+        self, place: ServiceTarget, name: str, query: MetricQuery, cursor: str
+    ) -> Reading:
+        source = place.source(name)
+        if source is None:
+            return Unknown(f"nothing is configured to read {name}")
+        try:
+            return await source.read(query, cursor, self._clock.now())
+        except (TemporaryError, PermanentError) as error:
+            return Unknown(str(error))
+        except Exception as error:
+            log.exception("reading %s failed in an unforeseen way", name)
+            return Unknown(f"{type(error).__name__}: {error}")

@@ -1,0 +1,141 @@
+"""Every effect of a rollout and who does it; how long it is tried, and what follows if it fails."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, assert_never
+
+from bot.domain.events import (
+    AskSigners,
+    CheckExecution,
+    CheckFailed,
+    ItemTicked,
+    OpDelayed,
+    OpFailed,
+    Page,
+    PostThread,
+    PreflightFailed,
+    Prepare,
+    Promote,
+    RefreshHomes,
+    RenderCard,
+    Retire,
+    RolloutEffect,
+    RunCheck,
+    RunPreflight,
+    SetTraffic,
+    SwitchBack,
+    Whisper,
+)
+from bot.domain.people import THE_BOT
+from bot.engine.changes import Changes
+from bot.engine.checks import Checks
+from bot.engine.outbox import Patience, Work
+from bot.engine.posting import Posting
+from bot.ports import PermanentError, TemporaryError
+
+_OPERATIONS: dict[type, str] = {
+    Prepare: "installing the new version",
+    SetTraffic: "moving traffic",
+    Promote: "making the new version the current one",
+    Retire: "stopping the old version",
+    SwitchBack: "the rollback",
+}
+
+
+_SHUT_OUT = frozenset(
+    {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
+)
+"""The chat's words for a bot that may do nothing at all any more."""
+
+_SHUT_OUT_WAIT = timedelta(seconds=30)
+
+
+class RolloutPerformer:
+    """Does the effects of rollouts; implements `bot.engine.outbox.Performer`."""
+
+    def __init__(self, changes: Changes, checks: Checks, posting: Posting) -> None:
+        self._changes = changes
+        self._checks = checks
+        self._posting = posting
+
+    async def perform(self, work: Work) -> Sequence[Any]:
+        try:
+            return await self._perform(work)
+        except PermanentError as error:
+            if error.code not in _SHUT_OUT:
+                raise
+            # Somebody has to give the bot a new token; what it has to say is said then.
+            raise TemporaryError(str(error), retry_after=_SHUT_OUT_WAIT) from error
+
+    async def _perform(self, work: Work) -> Sequence[Any]:
+        effect: RolloutEffect = work.effect
+        match effect:
+            case Prepare() | SetTraffic() | Promote() | Retire() | SwitchBack():
+                return await self._changes.perform(work)
+            case RunPreflight():
+                return await self._checks.preflight(work.aggregate)
+            case CheckExecution():
+                return await self._checks.execution(work.aggregate)
+            case RunCheck():
+                return await self._checks.run(work.aggregate, effect)
+            case RenderCard():
+                await self._posting.card(work)
+            case PostThread():
+                await self._posting.thread(work, effect)
+            case AskSigners():
+                await self._posting.ask(work, effect)
+            case Whisper():
+                await self._posting.whisper(work, effect)
+            case Page():
+                await self._posting.page(work, effect)
+            case RefreshHomes():
+                await self._posting.homes()
+            case _:
+                assert_never(effect)
+        return ()
+
+    def patience(self, work: Work) -> Patience:
+        match work.effect:
+            case SwitchBack():
+                return Patience(limit=None, cap=timedelta(seconds=5))
+            case Prepare() | SetTraffic() | Promote() | Retire():
+                return Patience(limit=timedelta(minutes=15), cap=timedelta(seconds=15))
+            case RunPreflight() | RunCheck():
+                return Patience(limit=timedelta(minutes=2), cap=timedelta(seconds=10))
+            case RenderCard():
+                return Patience(limit=None)
+            case Whisper() | RefreshHomes():
+                return Patience(limit=timedelta(minutes=10))
+            case _:
+                return Patience()
+
+    def delayed(self, work: Work, reason: str) -> Sequence[Any]:
+        operation = _OPERATIONS.get(type(work.effect))
+        if operation is None:
+            return ()
+        return (OpDelayed(work.row.key, operation, reason, work.row.attempts),)
+
+    def gave_up(self, work: Work, reason: str) -> Sequence[Any]:
+        operation = _OPERATIONS.get(type(work.effect))
+        if operation is not None:
+            return (OpFailed(work.row.key, operation, reason),)
+        match work.effect:
+            case RunPreflight():
+                return (PreflightFailed(reason),)
+            case CheckExecution():
+                return (CheckFailed(reason),)
+            case RunCheck() as check:
+                return (ItemTicked(THE_BOT, check.gate, False, reason),)
+            case _:
+                return ()
+
+    def alarm(self, work: Work, reason: str) -> Any | None:
+        match work.effect:
+            case RenderCard():
+                return Page(f"The card of this release can't be shown: {reason}")
+            case PostThread() as post:
+                return Page(f"This could not be posted ({reason}): {post.text}")
+            case AskSigners():
+                return Page(f"Nobody could be asked to sign: {reason}")
+            case _:
+                return None

@@ -1,0 +1,43 @@
+"""What the engine asks of whoever writes the messages."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from bot.domain.rollout import Rollout
+from bot.ports import Message, Posted
+
+
+class Presenter(Protocol):
+    """From state to messages: pure functions, no I/O."""
+
+    def card(self, rollout: Rollout, now: datetime) -> Message:
+        """The one living message of a rollout, in its channel."""
+        ...
+
+    def thread(self, rollout: Rollout, text: str) -> Message:
+        """One line of its log; the engine puts it under the card."""
+        ...
+
+    def ask(
+        self, rollout: Rollout, purpose: str, permalink: str, reminder: bool, now: datetime
+    ) -> Message:
+        """A direct message to somebody who could sign; the engine fills in the channel."""
+        ...
+
+    def page(self, rollout: Rollout, text: str, channel: str, permalink: str = "") -> Message:
+        """Something that somebody must look at now. permalink: of the card, if there is one."""
+        ...
+
+    def home(
+        self,
+        user_id: str,
+        person: str,
+        waiting: Sequence[Rollout],
+        live: Sequence[Rollout],
+        recent: Sequence[Rollout],
+        now: datetime,
+        cards: Mapping[str, Posted] = {},
+    ) -> Mapping[str, Any]:
+        """The Home tab of one person. cards: rollout id -> where its card is."""
+        ...

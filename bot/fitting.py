@@ -1,0 +1,140 @@
+"""Whether the configuration can carry out the plans that its services are released by.
+
+A plan that asks for a role nobody holds, or for a metric nobody reads, would be noticed in the
+middle of a release; here it is noticed when the bot starts.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from bot.domain.approvals import ANY, Signature, seating
+from bot.domain.conditions import Condition
+from bot.domain.documents import DocumentError, Path, nearest
+from bot.domain.plan import Approval, Metric, Plan
+from bot.domain.plan_compile import measured_by
+from bot.plans import PlanLibrary
+from bot.settings import ConfigDocument, ServiceDocument, Settings
+
+COUNTED = {"deployer": ("ratio", "quantile")}
+"""kind of metrics -> the kinds of metrics it can read, where these are not all."""
+
+
+def unfit(settings: Settings, plans: PlanLibrary) -> list[DocumentError]:
+    """Everything a service's plan asks for that the configuration does not give."""
+    config = settings.config
+    errors = list(_definitions(settings, plans))
+    for name, service in config.services.items():
+        place: Path = ("services", name, "plan")
+        if service.plan not in plans.names():
+            hint = nearest(service.plan, plans.names())
+            errors.append(DocumentError(place, f"there is no plan {service.plan!r}", hint))
+            continue
+        plan = plans.get(service.plan)
+        errors += _signers(config, plan, place)
+        errors += _gates(config, service, plan, ("services", name))
+        errors += _readers(settings, name, plan)
+    return errors
+
+
+def _signers(config: ConfigDocument, plan: Plan, place: Path) -> Iterator[DocumentError]:
+    for what, rule in (("a release", plan.approval), ("a rollback", plan.rollback_approval)):
+        if rule is None:
+            continue
+        unknown = [role for role in dict.fromkeys(rule.roles) if role not in config.roles]
+        for role in unknown:
+            hint = nearest(role, config.roles) or f"add {role} under `roles`"
+            problem = f"{plan.name} wants {what} signed by the role {role}, which is not configured"
+            yield DocumentError(place, problem, hint)
+        if not unknown:
+            yield from _seats(config, plan, rule, what, place)
+
+
+def _seats(
+    config: ConfigDocument, plan: Plan, rule: Approval, what: str, place: Path
+) -> Iterator[DocumentError]:
+    """Seats need different people. Who is in a group only Slack knows, so those seats pass."""
+    anybody = [] if any(role.groups for role in config.roles.values()) else [ANY] * rule.any
+    seats = [*(role for role in rule.roles if not config.roles[role].groups), *anybody]
+    signed = [Signature(person, "", held, _ANY_TIME) for person, held in _held(config).items()]
+    filled = seating(seats, signed)
+    empty = [seat for index, seat in enumerate(seats) if index not in filled]
+    if empty:
+        names = ", ".join("anybody with a role" if seat == ANY else seat for seat in empty)
+        problem = f"{plan.name} wants {what} signed by {rule.seats} different people"
+        yield DocumentError(place, f"{problem}, and nobody is left for: {names}", _MORE)
+
+
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
+_MORE = "give these roles to more people; one person fills one seat"
+
+
+def _held(config: ConfigDocument) -> Mapping[str, tuple[str, ...]]:
+    """person -> roles, of everybody who has one."""
+    people = dict.fromkeys(person for role in config.roles.values() for person in role.people)
+    return {
+        person: tuple(name for name, role in config.roles.items() if person in role.people)
+        for person in people
+    }
+
+
+def _gates(
+    config: ConfigDocument, service: ServiceDocument, plan: Plan, place: Path
+) -> Iterator[DocumentError]:
+    for gate in _all_gates(plan):
+        if gate.kind == "check" and gate.text not in service.checks:
+            hint = f"add `checks: {{{gate.text}: [program, argument]}}`"
+            problem = f"{plan.name} runs the check {gate.text}, which is not configured"
+            yield DocumentError(place, problem, hint)
+        if gate.kind == "attest" and gate.by and not set(gate.by) & set(config.roles):
+            problem = f"{plan.name} asks {' or '.join(gate.by)}, and no such role is configured"
+            hint = f"add {gate.by[0]} under `roles`"
+            yield DocumentError((*place, "plan"), problem, hint)
+
+
+def _all_gates(plan: Plan) -> Iterator[Condition]:
+    return (gate for wave in plan.waves for gate in wave.gates)
+
+
+def _readers(settings: Settings, service: str, plan: Plan) -> Iterator[DocumentError]:
+    for name in settings.config.services[service].environments:
+        environment = settings.environments[service, name]
+        at: Path = ("services", service, "environments", name)
+        probes = [metric.name for metric in plan.metrics.values() if metric.kind == "probe"]
+        others = [metric for metric in plan.metrics.values() if metric.kind != "probe"]
+        if probes and environment.probe is None:
+            hint = "add `probe: {health: http://...}`"
+            problem = f"{plan.name} asks a health endpoint for {', '.join(probes)}"
+            yield DocumentError(at, f"{problem}, and none is configured", hint)
+        if others and environment.metrics is None:
+            names = ", ".join(metric.name for metric in others)
+            problem = f"{plan.name} reads {names}, and nothing is configured to"
+            yield DocumentError(at, problem, "add `metrics:` with a kind")
+            continue
+        kind = environment.metrics.__struct_config__.tag if environment.metrics else ""
+        beyond = [m.name for m in others if m.kind not in COUNTED.get(kind, (m.kind,))]
+        if beyond:
+            problem = f"{plan.name} reads {', '.join(beyond)}, which metrics of kind {kind} lack"
+            hint = "use Prometheus, or a plan without them"
+            yield DocumentError((*at, "metrics"), problem, hint)
+
+
+def _definitions(settings: Settings, plans: PlanLibrary) -> Iterator[DocumentError]:
+    """A definition stands for a plan's metric: one that no plan has is a misspelt one."""
+    known = {name for plan in plans.names() for name in plans.get(plan).metrics}
+    for (service, name), environment in settings.environments.items():
+        at: Path = ("services", service, "environments", name, "metrics", "define")
+        define = getattr(environment.metrics, "define", {})
+        for metric in define:
+            if metric not in known:
+                hint = nearest(metric, known)
+                yield DocumentError((*at, metric), f"no plan has a metric {metric!r}", hint)
+        plan = settings.config.services[service].plan
+        if plan in plans.names():
+            yield from _defined(plans.get(plan), define, at)
+
+
+def _defined(plan: Plan, define: Mapping[str, Metric], at: Path) -> Iterator[DocumentError]:
+    try:
+        measured_by(plan, define)
+    except DocumentError as error:
+        yield DocumentError(at, f"{plan.name} does not go with it: {error}")

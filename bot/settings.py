@@ -1,0 +1,366 @@
+"""What an installation says about itself: one YAML file and the environment, read once.
+
+The file holds what may be seen by everybody who can read the repository it lies in; secrets come
+from the environment alone, each also as NAME_FILE, the name of a file that holds it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from bot.domain.documents import DocumentError, nearest
+from bot.domain.documents import Path as Place
+from bot.domain.plan import Closed, Name
+from bot.domain.shape import mistakes
+from bot.environment import SQLITE, Secrets, SettingsError, Variables
+from bot.files import Document, FileError, read_document
+
+__all__ = ["SQLITE", "Secrets", "Settings", "SettingsError", "load_settings", "missing"]
+
+T = TypeVar("T")
+
+DEFAULT_FILE = "countersign.yml"
+SLACK_API = "https://slack.com/api/"
+
+UNKNOWN = "is unknown"
+VARIABLES = {
+    "bot_token": "SLACK_BOT_TOKEN",
+    "signing_secret": "SLACK_SIGNING_SECRET",
+    "database": "COUNTERSIGN_DATABASE_URL",
+    "hook_token": "COUNTERSIGN_HOOK_TOKEN",
+    "deployer_secret": "COUNTERSIGN_DEPLOYER_SECRET",
+}
+"""What unknown keys look like that are really secrets, and where these come from."""
+
+UserId = Annotated[str, Meta(pattern=r"^[UW][A-Z0-9]{2,}$")]
+ChannelId = Annotated[str, Meta(pattern=r"^[CGD][A-Z0-9]{2,}$")]
+GroupId = Annotated[str, Meta(pattern=r"^S[A-Z0-9]{2,}$")]
+SlashCommand = Annotated[str, Meta(pattern=r"^/[a-z0-9_-]{1,31}$")]
+Word = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+
+
+class CommandsDocument(Closed, frozen=True, kw_only=True):
+    """The slash commands, where they are not called as usual.
+
+    The last three belong to a later version; their names can be settled now.
+    """
+
+    release: SlashCommand = "/release"
+    rollback: SlashCommand = "/rollback"
+    incident: SlashCommand = "/incident"
+    notice: SlashCommand = "/notice"
+    standup: SlashCommand = "/standup"
+
+
+class ChannelsDocument(Closed, frozen=True, kw_only=True):
+    """Where things are said: cards of services without a channel, emergencies, warnings."""
+
+    default: ChannelId | Literal[""] = ""
+    critical: ChannelId | Literal[""] = ""
+    warning: ChannelId | Literal[""] = ""
+
+
+class PersonDocument(Closed, frozen=True, kw_only=True):
+    """One human being with all their accounts, the usual one first."""
+
+    slack: Annotated[tuple[UserId, ...], Meta(min_length=1)]
+    email: str = ""
+
+
+class RoleDocument(Closed, frozen=True, kw_only=True):
+    """Who holds a role: people by name, and Slack's user groups by id."""
+
+    people: tuple[str, ...] = ()
+    groups: tuple[GroupId, ...] = ()
+
+
+class EnvironmentDocument(Closed, frozen=True, kw_only=True):
+    """One place where a service runs.
+
+    deployer, metrics: options of a kind that the program knows. probe: the service's health
+    endpoints. allow_by_name: releases whose artifact has no digest may be deployed.
+    """
+
+    deployer: Mapping[str, Any]
+    metrics: Mapping[str, Any] | None = None
+    probe: Mapping[str, Any] | None = None
+    allow_by_name: bool = False
+
+
+class ServiceDocument(Closed, frozen=True, kw_only=True):
+    """What is released.
+
+    plan: by which it is released unless somebody asks for another. checks: the programs behind
+    the `check` gates of plans, as lists of arguments.
+    """
+
+    plan: str
+    channel: ChannelId | Literal[""] = ""
+    checks: Mapping[Name, Annotated[tuple[str, ...], Meta(min_length=1)]] = {}
+    environments: Annotated[Mapping[Word, EnvironmentDocument], Meta(min_length=1)]
+
+
+class StandupDocument(Closed, frozen=True, kw_only=True):
+    """A daily standup. at: local time as HH:MM, zone: an IANA time zone."""
+
+    channel: ChannelId
+    plan: str
+    at: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    zone: str
+
+
+class NoticesDocument(Closed, frozen=True, kw_only=True):
+    """Who customer notices come from, and the file of those who get them."""
+
+    from_: str = msgspec.field(name="from")
+    recipients: str
+
+
+class ConfigDocument(Closed, frozen=True, kw_only=True):
+    """The shape of countersign.yml."""
+
+    schema: Literal[1]
+    commands: CommandsDocument = CommandsDocument()
+    plans: tuple[str, ...] = ()
+    channels: ChannelsDocument = ChannelsDocument()
+    people: Mapping[Word, PersonDocument] = {}
+    roles: Mapping[Name, RoleDocument] = {}
+    services: Mapping[Word, ServiceDocument] = {}
+    standups: tuple[StandupDocument, ...] = ()
+    notices: NoticesDocument | None = None
+
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """The parts that this version reads and does not carry out yet."""
+        parts = {"standups": self.standups, "notices": self.notices}
+        return tuple(name for name, part in parts.items() if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment of a service with options of known types."""
+
+    deployer: Any
+    metrics: Any = None
+    probe: Any = None
+    allow_by_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is configured. environments: by (service, environment)."""
+
+    host: str
+    port: int
+    slack_api: str
+    secrets: Secrets
+    plan_folders: tuple[Path, ...]
+    config: ConfigDocument
+    environments: Mapping[tuple[str, str], Environment]
+    document: Document = field(repr=False)
+
+
+def load_settings(
+    path: Path,
+    env: Mapping[str, str],
+    *,
+    deployers: Mapping[str, type],
+    metrics: Mapping[str, type],
+    plan_names: Collection[str] | None = None,
+    serving: bool = True,
+) -> Settings:
+    """The settings in a file and an environment.
+
+    deployers, metrics: the options each kind has, by its name. plan_names: when given, services
+    may name these plans only. serving: whether the bot is to run, so that secrets must be there.
+    Raises FileError and SettingsError, each with all that was found.
+    """
+    document = read_document(path)
+    config, environments = _config(document, deployers, metrics)
+    _cross_check(document, config, plan_names)
+    values = Variables(env)
+    settings = Settings(
+        host=values.get("COUNTERSIGN_HOST", "127.0.0.1"),
+        port=values.port("COUNTERSIGN_PORT", 3000),
+        slack_api=values.get("SLACK_API_URL", SLACK_API).rstrip("/") + "/",
+        secrets=values.secrets(),
+        plan_folders=tuple(path.parent / folder for folder in config.plans),
+        config=config,
+        environments=environments,
+        document=document,
+    )
+    problems = (*values.problems, *(missing(settings) if serving else ()))
+    if problems:
+        raise SettingsError(*problems)
+    return settings
+
+
+def missing(settings: Settings) -> tuple[str, ...]:
+    """What the environment lacks for the bot to run, one sentence for each, with what to do."""
+    secrets, found = settings.secrets, []
+    if secrets.slack_app:
+        found.append(
+            "SLACK_APP_TOKEN is set, and this version has no Socket Mode: unset it, switch Socket "
+            "Mode off in the app's settings, and let Slack deliver to https://YOUR-HOST/slack/events"
+        )
+    if not secrets.slack_token:
+        found.append(
+            "SLACK_BOT_TOKEN is missing: copy it from the app's page OAuth & Permissions (xoxb-...)"
+        )
+    if not secrets.slack_signing:
+        found.append(
+            "SLACK_SIGNING_SECRET is missing: copy it from the app's page Basic Information; "
+            "without it nobody could tell Slack's deliveries from anybody else's"
+        )
+    return tuple(found)
+
+
+def _config(
+    document: Document, deployers: Mapping[str, type], metrics: Mapping[str, type]
+) -> tuple[ConfigDocument, Mapping[tuple[str, str], Environment]]:
+    options = list(_options_of(document.data, deployers, metrics))
+    errors = mistakes(document.data, ConfigDocument)
+    for place, value, kind in options:
+        errors += [kind] if isinstance(kind, DocumentError) else mistakes(value, kind, place)
+    document.refuse(_by_line(document, map(_hint_at_secrets, errors)))
+    config = _made(document, (), document.data, ConfigDocument)
+    made = {place: _made(document, place, value, kind) for place, value, kind in options}
+    return config, _environments(config, made)
+
+
+def _by_line(document: Document, errors: Iterable[DocumentError]) -> list[DocumentError]:
+    return sorted(errors, key=lambda error: document.line(error.path))
+
+
+def _hint_at_secrets(error: DocumentError) -> DocumentError:
+    """Who looks for the place of a secret in the file is told where it belongs."""
+    key = str(error.path[-1]).lower() if error.path else ""
+    word = next((word for word in VARIABLES if word in key), None)
+    if error.problem != UNKNOWN or word is None:
+        return error
+    hint = f"secrets are not written into files: set {VARIABLES[word]} in the environment"
+    return DocumentError(error.path, error.problem, hint)
+
+
+def _made(document: Document, place: Place, value: Any, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise FileError([document.problem(DocumentError(place, str(error)))]) from error
+
+
+def _environments(
+    config: ConfigDocument, made: Mapping[Place, Any]
+) -> Mapping[tuple[str, str], Environment]:
+    found = {}
+    for service, of in config.services.items():
+        for name, environment in of.environments.items():
+            place = ("services", service, "environments", name)
+            found[service, name] = Environment(
+                made[(*place, "deployer")],
+                made.get((*place, "metrics")),
+                made.get((*place, "probe")),
+                environment.allow_by_name,
+            )
+    return found
+
+
+def _options_of(
+    data: Mapping[str, Any], deployers: Mapping[str, type], metrics: Mapping[str, type]
+) -> Any:
+    """(place, value, type of the options or what is wrong with its kind) of all adapters."""
+    for service, of in _items(data.get("services")):
+        for name, environment in _items(_get(of, "environments")):
+            place = ("services", service, "environments", name)
+            for key, kinds in (("deployer", deployers), ("metrics", metrics)):
+                value = _get(environment, key)
+                if isinstance(value, Mapping):
+                    yield (*place, key), value, _kind(value, kinds, (*place, key))
+            probe = _get(environment, "probe")
+            if isinstance(probe, Mapping):
+                yield (*place, "probe"), {"kind": "probe", **probe}, metrics["probe"]
+
+
+def _kind(value: Mapping[str, Any], kinds: Mapping[str, type], place: Place) -> Any:
+    kind = value.get("kind")
+    if isinstance(kind, str) and kind in kinds:
+        return kinds[kind]
+    known = f"one of {', '.join(sorted(kinds))}"
+    if kind is None:
+        return DocumentError(place, "`kind` is missing", known)
+    hint = nearest(str(kind), kinds) or known
+    return DocumentError((*place, "kind"), f"there is no kind {str(kind)!r}", hint)
+
+
+def _items(value: Any) -> Any:
+    return value.items() if isinstance(value, Mapping) else ()
+
+
+def _get(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, Mapping) else None
+
+
+def _cross_check(
+    document: Document, config: ConfigDocument, plan_names: Collection[str] | None
+) -> None:
+    errors = (
+        *_accounts(config),
+        *_roles(config),
+        *_commands(config),
+        *_services(config, plan_names),
+    )
+    document.refuse(_by_line(document, errors))
+
+
+def _accounts(config: ConfigDocument) -> list[DocumentError]:
+    owners: dict[str, str] = {}
+    errors = []
+    for name, person in config.people.items():
+        for index, account in enumerate(person.slack):
+            owner = owners.setdefault(account, name)
+            place = ("people", name, "slack", index)
+            if owner != name:
+                hint = "one account belongs to one human being"
+                errors.append(DocumentError(place, f"{account} is {owner}'s already", hint))
+            elif account in person.slack[:index]:
+                errors.append(DocumentError(place, f"{account} is given twice", "keep one"))
+    return errors
+
+
+def _roles(config: ConfigDocument) -> list[DocumentError]:
+    errors = []
+    for name, role in config.roles.items():
+        if not role.people and not role.groups:
+            hint = "list `people` or `groups`"
+            errors.append(DocumentError(("roles", name), "nobody holds this role", hint))
+        for index, person in enumerate(role.people):
+            if person not in config.people:
+                place = ("roles", name, "people", index)
+                hint = nearest(person, config.people)
+                errors.append(DocumentError(place, f"there is no person {person!r}", hint))
+    return errors
+
+
+def _commands(config: ConfigDocument) -> list[DocumentError]:
+    if config.commands.release != config.commands.rollback:
+        return []
+    return [DocumentError(("commands",), "release and rollback need different commands")]
+
+
+def _services(config: ConfigDocument, plan_names: Collection[str] | None) -> list[DocumentError]:
+    errors = []
+    if not config.services:
+        errors.append(DocumentError(("services",), "there is nothing to release", "add a service"))
+    for name, service in config.services.items():
+        if plan_names is not None and service.plan not in plan_names:
+            hint = nearest(service.plan, plan_names)
+            place = ("services", name, "plan")
+            errors.append(DocumentError(place, f"there is no plan {service.plan!r}", hint))
+        if not service.channel and not config.channels.default:
+            hint = "add `channel` here, or `default` under `channels`"
+            errors.append(DocumentError(("services", name), "its cards have no channel", hint))
+    return errors

@@ -1,0 +1,225 @@
+"""From the settings to adapters behind their ports: the only place that names concrete ones.
+
+What a bot is made of comes out of here; `bot.app` puts it together and runs it.
+"""
+
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from bot import deployers, metrics
+from bot.domain.documents import DocumentError
+from bot.domain.documents import Path as Place
+from bot.domain.samples import Reading
+from bot.domain.secret import Secret
+from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
+from bot.engine.clock import Clock, SystemClock
+from bot.files import FileError
+from bot.fitting import unfit
+from bot.plans import PlanLibrary, library
+from bot.ports import MetricQuery, MetricSource, PermanentError
+from bot.settings import Environment, Settings, load_settings
+from bot.slack.client import new_session
+from bot.telemetry import CountedDeployer, CountedSource, Telemetry
+from commands.context import Names
+
+HTTP_TIMEOUT = 10.0
+"""Seconds for a call to a deployer or a metric source."""
+
+DEPLOYER_OPTIONS: Mapping[str, type] = {
+    name: kind.options for name, kind in deployers.KINDS.items()
+}
+METRICS_OPTIONS: Mapping[str, type] = {name: kind.options for name, kind in metrics.KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What is not ours and can be replaced: clock, chance, and the two HTTP clients.
+
+    http: for deployers and metric sources. session: for Slack.
+    """
+
+    clock: Clock
+    random: Callable[[], float]
+    new_id: Callable[[], str]
+    http: httpx.AsyncClient
+    session: aiohttp.ClientSession
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the settings come to: values, and adapters behind their ports."""
+
+    database_url: str = field(repr=False)  # it can hold a password
+    slack_token: Secret
+    slack_secret: Secret
+    slack_api: str
+    hook_token: Secret
+    catalogue: Catalogue
+    names: Names
+    plans: PlanLibrary
+    telemetry: Telemetry
+
+
+def load(
+    path: Path, env: Mapping[str, str], *, serving: bool = True
+) -> tuple[Settings, PlanLibrary]:
+    """Settings and plans that fit each other. serving: the secrets have to be there too.
+
+    Raises FileError and SettingsError with everything that was found.
+    """
+    settings = load_settings(
+        path, env, deployers=DEPLOYER_OPTIONS, metrics=METRICS_OPTIONS, serving=serving
+    )
+    plans = library(settings.plan_folders)
+    check(settings, plans)
+    return settings, plans
+
+
+def check(settings: Settings, plans: PlanLibrary) -> None:
+    """Raises FileError when a service's plan asks for what is not configured."""
+    settings.document.refuse(unfit(settings, plans))
+
+
+def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
+    """The values and adapters of an installation. Raises FileError for what can't work."""
+    check(settings, plans)
+    telemetry = Telemetry()
+    kept = settings.secrets
+    return Setup(
+        database_url=kept.database_url.reveal(),
+        slack_token=kept.slack_token,
+        slack_secret=kept.slack_signing,
+        slack_api=settings.slack_api,
+        hook_token=kept.hook_token,
+        catalogue=_catalogue(settings, outside, telemetry),
+        names=Names(settings.config.commands.release, settings.config.commands.rollback),
+        plans=plans,
+        telemetry=telemetry,
+    )
+
+
+def _catalogue(settings: Settings, outside: Outside, telemetry: Telemetry) -> Catalogue:
+    config = settings.config
+    return Catalogue(
+        targets={
+            key: _target(key, environment, settings, outside, telemetry)
+            for key, environment in settings.environments.items()
+        },
+        people={
+            name: PersonEntry(person.slack, person.email) for name, person in config.people.items()
+        },
+        roles={
+            name: RoleEntry(frozenset(role.people), role.groups)
+            for name, role in config.roles.items()
+        },
+        channels=Channels(
+            config.channels.default, config.channels.critical, config.channels.warning
+        ),
+    )
+
+
+def _target(
+    key: tuple[str, str],
+    environment: Environment,
+    settings: Settings,
+    outside: Outside,
+    telemetry: Telemetry,
+) -> ServiceTarget:
+    service, name = key
+    of = settings.config.services[service]
+    place: Place = ("services", service, "environments", name)
+    shared: Mapping[str, Any] = {
+        "http": outside.http,
+        "secret": settings.secrets.deployer.reveal(),
+        "now": outside.clock.now,
+    }
+    with _told(settings, (*place, "deployer")):
+        deployer = deployers.build_deployer(environment.deployer, **shared)
+    kind = environment.deployer.__struct_config__.tag
+    return ServiceTarget(
+        service=service,
+        environment=name,
+        deployer=CountedDeployer(deployer, kind, telemetry),
+        plan=of.plan,
+        sources=_sources(place, environment, settings, shared, telemetry),
+        channel=of.channel or settings.config.channels.default,
+        checks=of.checks,
+        allow_by_name=environment.allow_by_name,
+        define=getattr(environment.metrics, "define", {}),
+    )
+
+
+def _sources(
+    place: Place,
+    environment: Environment,
+    settings: Settings,
+    shared: Mapping[str, Any],
+    telemetry: Telemetry,
+) -> Mapping[str, MetricSource]:
+    """`probe:` reads the metrics of that kind in every plan, `metrics:` all the others."""
+    others: MetricSource | None = None
+    probe: MetricSource | None = None
+    if environment.metrics is not None:
+        with _told(settings, (*place, "metrics")):
+            source = metrics.build(environment.metrics, **shared)
+        others = CountedSource(source, environment.metrics.__struct_config__.tag, telemetry)
+    if environment.probe is not None:
+        with _told(settings, (*place, "probe")):
+            asked = metrics.build(environment.probe, **shared)
+        probe = CountedSource(asked, "probe", telemetry)
+    return {"*": ByKind(others, probe)}
+
+
+class ByKind:
+    """Implements `MetricSource` by handing each metric to the source that reads its kind."""
+
+    def __init__(self, others: MetricSource | None, probe: MetricSource | None) -> None:
+        self._others = others
+        self._probe = probe
+
+    async def read(self, query: MetricQuery, cursor: str, now: datetime) -> Reading:
+        """See `MetricSource`. Raises PermanentError when nothing is configured for the kind."""
+        is_probe = query.metric.kind == "probe"
+        source = self._probe if is_probe else self._others
+        if source is None:
+            key = "probe" if is_probe else "metrics"
+            place = f"{query.target.service} {query.target.environment}"
+            problem = f"{place} has no `{key}:` to read {query.metric.name} from"
+            raise PermanentError(problem, code="not_configured")
+        return await source.read(query, cursor, now)
+
+
+@contextmanager
+def _told(settings: Settings, place: Place) -> Iterator[None]:
+    """What an adapter refuses is told with the line of its options."""
+    try:
+        yield
+    except ValueError as error:
+        problem = settings.document.problem(DocumentError(place, str(error)))
+        raise FileError([problem]) from error
+
+
+@asynccontextmanager
+async def real_world() -> AsyncIterator[Outside]:
+    """The clocks, the chance and the network of this machine; the clients are closed at the end."""
+    session = new_session()
+    transport = AiohttpTransport(client=aiohttp.ClientSession)
+    client = httpx.AsyncClient(transport=transport, timeout=HTTP_TIMEOUT, follow_redirects=False)
+    chance = random.SystemRandom()
+    async with client:
+        try:
+            yield Outside(
+                SystemClock(), chance.random, lambda: secrets.token_hex(8), client, session
+            )
+        finally:
+            await session.close()

@@ -1,0 +1,66 @@
+"""Keeps tokens and what people typed out of the logs of the Slack libraries.
+
+Bolt logs whole request bodies (of bad signatures, of requests nobody listens to), and a body holds
+a response_url that anybody could post to. What remains after a cut says enough to find the cause.
+"""
+
+import logging
+import re
+
+MOST = 500
+"""The longest record of a Slack library, in characters."""
+
+_MARK = "[redacted]"
+_SECRETS = re.compile(
+    r"xox[a-z]-[A-Za-z0-9-]+"
+    r"|xapp-[A-Za-z0-9-]+"
+    r"|(?i:bearer)\s+[A-Za-z0-9._~+/=-]+"
+    r"|https://hooks\.slack\.com/\S+"
+    r"|v0=[0-9a-f]{64}"
+    r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
+)
+_BODY = re.compile(r"(?s)(?:\bbody\b\s*[:=]|\{).*")
+
+
+def redact(text: str) -> str:
+    """The text without anything that opens a door."""
+    return _SECRETS.sub(_MARK, text)
+
+
+def without_body(text: str) -> str:
+    """A library's record up to where it quotes a request, on at most `MOST` characters."""
+    return redact(_BODY.sub(_MARK, text))[:MOST]
+
+
+class SecretFilter(logging.Filter):
+    """Takes tokens out of every record; for the root handlers."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record in place; it always passes."""
+        record.msg, record.args = redact(record.getMessage()), None
+        if record.exc_info:
+            # Formatters use this text as it is, once it is there.
+            told = record.exc_text or logging.Formatter().formatException(record.exc_info)
+            record.exc_text = redact(told)
+        return True
+
+
+class BodyFilter(logging.Filter):
+    """Takes request bodies out of a library's records."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record in place; it always passes."""
+        record.msg, record.args = without_body(record.getMessage()), None
+        return True
+
+
+def library_logger(name: str = "slack_bolt") -> logging.Logger:
+    """A logger for a Slack library that never shows a body.
+
+    Its level is set, because the libraries take an unset one for DEBUG and then format every body.
+    """
+    logger = logging.getLogger(f"bot.slack.{name}")
+    logger.setLevel(logging.ERROR)
+    if not any(isinstance(each, BodyFilter) for each in logger.filters):
+        logger.addFilter(BodyFilter())
+    return logger

@@ -1,0 +1,252 @@
+"""Everything that the first version needs."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from bot.store.tables import Instant
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "approval",
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("aggregate_id", sa.String(length=64), nullable=False),
+        sa.Column("request_id", sa.String(length=120), nullable=False),
+        sa.Column("person", sa.String(length=120), nullable=False),
+        sa.Column("user_id", sa.String(length=120), nullable=False),
+        sa.Column("roles", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.UniqueConstraint("kind", "aggregate_id", "request_id", "person", name="approval_once"),
+    )
+    op.create_table(
+        "approval_request",
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("aggregate_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=120), nullable=False),
+        sa.Column("purpose", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("opened_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("kind", "aggregate_id", "id"),
+    )
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("aggregate_id", sa.String(length=64), nullable=False),
+        sa.Column("service", sa.String(length=120), nullable=False),
+        sa.Column("environment", sa.String(length=120), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.String(length=120), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("phase_before", sa.String(length=40), nullable=False),
+        sa.Column("phase_after", sa.String(length=40), nullable=False),
+        sa.Column("prev_hash", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("prev_hash"),
+    )
+    op.create_index(
+        "audit_history",
+        "audit",
+        ["service", "environment", sa.literal_column("at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index("audit_of", "audit", ["kind", "aggregate_id", "id"], unique=False)
+    op.create_table(
+        "cron",
+        sa.Column("job", sa.String(length=120), nullable=False),
+        sa.Column("instant", sa.String(length=40), nullable=False),
+        sa.Column("fired_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("job", "instant"),
+    )
+    op.create_table(
+        "inbox",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("dedupe", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("received_at", Instant(), nullable=False),
+        sa.Column("next_attempt_at", Instant(), nullable=False),
+        sa.Column("lease_owner", sa.String(length=120), nullable=True),
+        sa.Column("lease_until", Instant(), nullable=True),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("dedupe"),
+    )
+    op.create_index(
+        "inbox_waiting",
+        "inbox",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('pending', 'claimed')"),
+        postgresql_where=sa.text("state IN ('pending', 'claimed')"),
+    )
+    op.create_table(
+        "known_roles",
+        sa.Column("person", sa.String(length=120), nullable=False),
+        sa.Column("user_id", sa.String(length=120), nullable=False),
+        sa.Column("roles", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("person"),
+    )
+    op.create_table(
+        "message",
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("channel", sa.String(length=120), nullable=False),
+        sa.Column("ts", sa.String(length=60), nullable=False),
+        sa.Column("purpose", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("aggregate_id", sa.String(length=64), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index("message_place", "message", ["channel", "ts"], unique=False)
+    op.create_table(
+        "observation",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("aggregate_id", sa.String(length=64), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("seen", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("observation_of", "observation", ["kind", "aggregate_id", "at"], unique=False)
+    op.create_table(
+        "op",
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("service", sa.String(length=120), nullable=False),
+        sa.Column("environment", sa.String(length=120), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("operation", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+        sa.UniqueConstraint("service", "environment", "seq", name="op_seq"),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("aggregate_id", sa.String(length=64), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("schema", sa.Integer(), nullable=False),
+        sa.Column("lane", sa.String(length=12), nullable=False),
+        sa.Column("stream", sa.String(length=280), nullable=False),
+        sa.Column("effect", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("uncertain", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("next_attempt_at", Instant(), nullable=False),
+        sa.Column("lease_owner", sa.String(length=120), nullable=True),
+        sa.Column("lease_until", Instant(), nullable=True),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
+    )
+    op.create_index("outbox_aggregate", "outbox", ["kind", "aggregate_id"], unique=False)
+    op.create_index("outbox_stream", "outbox", ["stream", "id"], unique=False)
+    op.create_index(
+        "outbox_waiting",
+        "outbox",
+        ["lane", "id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('pending', 'claimed')"),
+        postgresql_where=sa.text("state IN ('pending', 'claimed')"),
+    )
+    op.create_table(
+        "rollout",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("phase", sa.String(length=40), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("next_check_at", Instant(), nullable=True),
+        sa.Column("lease_owner", sa.String(length=120), nullable=True),
+        sa.Column("lease_until", Instant(), nullable=True),
+        sa.Column("schema", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("service", sa.String(length=120), nullable=False),
+        sa.Column("environment", sa.String(length=120), nullable=False),
+        sa.Column("version_name", sa.String(length=200), nullable=False),
+        sa.Column("live", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("awaiting", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("plan_digest", sa.String(length=64), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("quarantined_artifact", sa.String(length=300), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "rollout_due",
+        "rollout",
+        ["next_check_at"],
+        unique=False,
+        sqlite_where=sa.text("next_check_at IS NOT NULL"),
+        postgresql_where=sa.text("next_check_at IS NOT NULL"),
+    )
+    op.create_index(
+        "rollout_one_live",
+        "rollout",
+        ["service", "environment"],
+        unique=True,
+        sqlite_where=sa.text("live"),
+        postgresql_where=sa.text("live"),
+    )
+    op.create_index(
+        "rollout_open",
+        "rollout",
+        ["created_at"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "rollout_quarantine",
+        "rollout",
+        ["service", "quarantined_artifact"],
+        unique=False,
+        sqlite_where=sa.text("quarantined_artifact IS NOT NULL"),
+        postgresql_where=sa.text("quarantined_artifact IS NOT NULL"),
+    )
+    op.create_index(
+        "rollout_recent",
+        "rollout",
+        ["service", "environment", sa.literal_column("created_at DESC")],
+        unique=False,
+    )
+    op.create_table(
+        "sequence",
+        sa.Column("service", sa.String(length=120), nullable=False),
+        sa.Column("environment", sa.String(length=120), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("service", "environment"),
+    )

@@ -1,0 +1,292 @@
+"""The tables, and the rules that the database itself keeps.
+
+What must never happen (two live rollouts on one target, two signatures of one person, a fork in
+the audit chain) is forbidden here by unique indexes, so that no code path can get around it.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.types import TypeEngine
+
+_SORTABLE = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+class Instant(TypeDecorator[datetime]):
+    """A point in time: aware in Python; text of one width on SQLite, so that it sorts as text."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(String(27))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Raises ValueError for a datetime without a zone: nobody can tell which instant it is."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        moment = value.astimezone(UTC)
+        return moment if dialect.name == "postgresql" else moment.strftime(_SORTABLE)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            moment: datetime = value
+            return moment.astimezone(UTC)
+        return datetime.strptime(value, _SORTABLE).replace(tzinfo=UTC)
+
+
+metadata = MetaData()
+
+_BIG_ID = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=text("false"))
+
+
+def aggregate_table(name: str, *more: Column[Any]) -> Table:
+    """The table of one kind of aggregate: what every kind needs, and `more` of its own.
+
+    Its rows are written by `bot.engine.transitions` alone. state: the aggregate as JSON.
+    next_check_at: when a tick looks at it, NULL: never. schema: the oldest program that
+    understands the row.
+    """
+    return Table(
+        name,
+        metadata,
+        Column("id", String(64), primary_key=True),
+        Column("phase", String(40), nullable=False),
+        Column("revision", BigInteger, nullable=False),
+        Column("fence", BigInteger, nullable=False),
+        Column("next_check_at", Instant),
+        Column("lease_owner", String(120)),
+        Column("lease_until", Instant),
+        Column("schema", Integer, nullable=False, server_default=text("1")),
+        Column("state", Text, nullable=False),
+        Column("created_at", Instant, nullable=False),
+        Column("ended_at", Instant),
+        *more,
+        Index(
+            f"{name}_due",
+            "next_check_at",
+            sqlite_where=text("next_check_at IS NOT NULL"),
+            postgresql_where=text("next_check_at IS NOT NULL"),
+        ),
+    )
+
+
+rollout = aggregate_table(
+    "rollout",
+    Column("service", String(120), nullable=False),
+    Column("environment", String(120), nullable=False),
+    Column("version_name", String(200), nullable=False),
+    _flag("live"),
+    _flag("awaiting"),
+    Column("plan_digest", String(64), nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("quarantined_artifact", String(300)),
+)
+Index(
+    "rollout_one_live",
+    rollout.c.service,
+    rollout.c.environment,
+    unique=True,
+    sqlite_where=text("live"),
+    postgresql_where=text("live"),
+)
+Index("rollout_recent", rollout.c.service, rollout.c.environment, rollout.c.created_at.desc())
+Index(
+    "rollout_open",
+    rollout.c.created_at,
+    sqlite_where=text("ended_at IS NULL"),
+    postgresql_where=text("ended_at IS NULL"),
+)
+Index(
+    "rollout_quarantine",
+    rollout.c.service,
+    rollout.c.quarantined_artifact,
+    sqlite_where=text("quarantined_artifact IS NOT NULL"),
+    postgresql_where=text("quarantined_artifact IS NOT NULL"),
+)
+
+sequence = Table(
+    "sequence",
+    metadata,
+    Column("service", String(120), nullable=False),
+    Column("environment", String(120), nullable=False),
+    Column("last", BigInteger, nullable=False),
+    PrimaryKeyConstraint("service", "environment"),
+)
+
+op = Table(
+    "op",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("service", String(120), nullable=False),
+    Column("environment", String(120), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("operation", String(40), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("service", "environment", "seq", name="op_seq"),
+)
+
+approval_request = Table(
+    "approval_request",
+    metadata,
+    Column("kind", String(40), nullable=False),
+    Column("aggregate_id", String(64), nullable=False),
+    Column("id", String(120), nullable=False),
+    Column("purpose", String(40), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    PrimaryKeyConstraint("kind", "aggregate_id", "id"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("kind", String(40), nullable=False),
+    Column("aggregate_id", String(64), nullable=False),
+    Column("request_id", String(120), nullable=False),
+    Column("person", String(120), nullable=False),
+    Column("user_id", String(120), nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("comment", Text, nullable=False),
+    UniqueConstraint("kind", "aggregate_id", "request_id", "person", name="approval_once"),
+)
+
+_WAITING = text("state IN ('pending', 'claimed')")
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("dedupe", String(200), nullable=False, unique=True),
+    Column("kind", String(40), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("lease_owner", String(120)),
+    Column("lease_until", Instant),
+    Column("finished_at", Instant),
+    Column("error", Text),
+    Index("inbox_waiting", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("kind", String(40), nullable=False),
+    Column("aggregate_id", String(64), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("schema", Integer, nullable=False),
+    Column("lane", String(12), nullable=False),
+    Column("stream", String(280), nullable=False),
+    Column("effect", Text, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _flag("uncertain"),
+    Column("created_at", Instant, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("lease_owner", String(120)),
+    Column("lease_until", Instant),
+    Column("finished_at", Instant),
+    Column("error", Text),
+    Index("outbox_waiting", "lane", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index("outbox_stream", "stream", "id"),
+    Index("outbox_aggregate", "kind", "aggregate_id"),
+)
+
+observation = Table(
+    "observation",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("kind", String(40), nullable=False),
+    Column("aggregate_id", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("seen", Text, nullable=False),
+    Index("observation_of", "kind", "aggregate_id", "at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("aggregate_id", String(64), nullable=False),
+    Column("service", String(120), nullable=False),
+    Column("environment", String(120), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("actor", String(120), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("phase_before", String(40), nullable=False),
+    Column("phase_after", String(40), nullable=False),
+    Column("prev_hash", String(64), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False),
+)
+Index("audit_history", audit.c.service, audit.c.environment, audit.c.at.desc(), audit.c.id.desc())
+Index("audit_of", audit.c.kind, audit.c.aggregate_id, audit.c.id)
+
+message = Table(
+    "message",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("channel", String(120), nullable=False),
+    Column("ts", String(60), nullable=False),
+    Column("purpose", String(40), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("aggregate_id", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("message_place", message.c.channel, message.c.ts)
+
+known_roles = Table(
+    "known_roles",
+    metadata,
+    Column("person", String(120), primary_key=True),
+    Column("user_id", String(120), nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+cron = Table(
+    "cron",
+    metadata,
+    Column("job", String(120), nullable=False),
+    Column("instant", String(40), nullable=False),
+    Column("fired_at", Instant, nullable=False),
+    PrimaryKeyConstraint("job", "instant"),
+)

@@ -1,0 +1,206 @@
+"""The HTTP side of the bot: Slack's requests, health, metrics, and the doors for other programs.
+
+`/hooks/*` and `/admin/*` exist only when a token is configured; without one they answer 404 like
+any other unknown path, so that nobody finds out what a wrong token would do.
+"""
+
+import hmac
+import json
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot.engine.intents import Intent
+from bot.telemetry import Telemetry
+
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a hook or an admin request that are read."""
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part of the bot's health: `ok`, `degraded` or `failed`, with what was measured."""
+
+    status: str
+    detail: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What another program is told: an HTTP status and a JSON body."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class WebParts:
+    """What the web side needs of the rest.
+
+    ready: None when everything is up, else what is missing. checks: the parts of `/health`.
+    refresh: brings the gauges up to date before they are read. hook: takes what came in at
+    `/hooks/…` (path, body). admin: carries an intent out and says what came of it.
+    hook_token: the bearer, "" when those doors stay shut. data: the folder of the database.
+    """
+
+    version: str
+    telemetry: Telemetry
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    ready: Callable[[], Awaitable[str | None]]
+    checks: Callable[[], Awaitable[Mapping[str, Check]]]
+    refresh: Callable[[], Awaitable[None]]
+    hook: Callable[[str, Any], Awaitable[Answer]]
+    admin: Callable[[Intent], Awaitable[Answer]]
+    hook_token: str
+    data: Path
+
+
+def build(parts: WebParts, slack: BaseRoute | None, lifespan: Lifespan | None) -> Starlette:
+    """The ASGI app. slack: the route of Slack's requests, None in Socket Mode."""
+    doors = _Doors(parts)
+    routes: list[BaseRoute] = [
+        Route("/health", doors.health, methods=["GET"]),
+        Route("/ready", doors.ready, methods=["GET"]),
+        Route("/metrics", doors.metrics, methods=["GET"]),
+        Route("/hooks/{name}", doors.hook, methods=["POST"]),
+        Route("/admin/{name}", doors.admin, methods=["POST"]),
+    ]
+    if slack is not None:
+        routes.append(slack)
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+class _BadBodyError(Exception):
+    """The body can't be read; the message says why."""
+
+
+class _Doors:
+    def __init__(self, parts: WebParts) -> None:
+        self._parts = parts
+
+    async def ready(self, _request: Request) -> Response:
+        missing = await self._parts.ready()
+        if missing is None:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "starting", "missing": missing}, status_code=503)
+
+    async def health(self, _request: Request) -> Response:
+        checks = {
+            **await self._parts.checks(),
+            "memory": _memory(),
+            "disk": _disk(self._parts.data),
+        }
+        states = {check.status for check in checks.values()}
+        status = "healthy"
+        if "failed" in states:
+            status = "unhealthy"
+        elif "degraded" in states:
+            status = "degraded"
+        body = {
+            "status": status,
+            "timestamp": self._parts.now().isoformat().replace("+00:00", "Z"),
+            "version": self._parts.version,
+            "checks": {n: {"status": c.status, **c.detail} for n, c in checks.items()},
+        }
+        return JSONResponse(body, status_code=503 if status == "unhealthy" else 200)
+
+    async def metrics(self, _request: Request) -> Response:
+        await self._parts.refresh()
+        return Response(
+            self._parts.telemetry.text(), media_type="text/plain; version=0.0.4; charset=utf-8"
+        )
+
+    async def hook(self, request: Request) -> Response:
+        refused = self._refused(request)
+        if refused is not None:
+            return refused
+        try:
+            body = await _json(request)
+        except _BadBodyError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        answer = await self._parts.hook(request.path_params["name"], body)
+        return JSONResponse(answer.body, status_code=answer.status)
+
+    async def admin(self, request: Request) -> Response:
+        refused = self._refused(request)
+        if refused is not None:
+            return refused
+        try:
+            body = await _json(request)
+            intent = self._admin_intent(request.path_params["name"], body)
+        except _BadBodyError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        answer = await self._parts.admin(intent)
+        return JSONResponse(answer.body, status_code=answer.status)
+
+    def _admin_intent(self, name: str, body: Any) -> Intent:
+        if not isinstance(body, dict) or not all(isinstance(v, str) for v in body.values()):
+            raise _BadBodyError("send a JSON object whose values are all strings")
+        if not body.get("person"):
+            raise _BadBodyError("`person` is missing: who asks, by the name in the configuration")
+        return Intent(
+            id=f"admin:{self._parts.new_id()}",
+            kind="admin",
+            name=name,
+            user_id=body["person"],
+            values=body,
+            received_at=self._parts.now(),
+        )
+
+    def _refused(self, request: Request) -> Response | None:
+        token = self._parts.hook_token
+        if not token:
+            return PlainTextResponse("Not Found", status_code=404)
+        given = request.headers.get("authorization", "")
+        if hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {token}".encode()):
+            return None
+        return JSONResponse(
+            {"error": "the bearer token is missing or wrong"},
+            status_code=401,
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+async def _json(request: Request) -> Any:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise _BadBodyError("the body is larger than 1 MiB")
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _BadBodyError("the body is not JSON") from error
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _memory() -> Check:
+    """Resident memory of this process, as Linux tells it; elsewhere it isn't known."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return Check("ok", {"used": "unknown"})
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+    used = int(lines["VmRSS"].split()[0]) // 1024
+    return Check("ok", {"used": f"{used}MB"})
+
+
+def _disk(folder: Path) -> Check:
+    usage = shutil.disk_usage(folder)
+    free = usage.free / usage.total
+    detail = {"used": f"{usage.used >> 30}GB", "available": f"{usage.free >> 30}GB"}
+    return Check("ok" if free > 0.05 or usage.free > 1 << 30 else "degraded", detail)

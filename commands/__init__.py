@@ -1,0 +1,1 @@
+"""What people can type, one module per verb; `help` is generated from the same table."""

@@ -1,0 +1,110 @@
+"""The acts on a rollout: one event each, whether a button was pressed or a verb typed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.domain.events import (
+    AdvanceRequested,
+    CancelRequested,
+    ExtendRequested,
+    ItemTicked,
+    PauseRequested,
+    QuarantineReleaseSigned,
+    Rejected,
+    ResumeRequested,
+    RollbackRequested,
+    RolloutEvent,
+    Signed,
+    StepBackRequested,
+    Withdrawn,
+)
+from bot.domain.people import Actor
+from bot.domain.rollout import Rollout
+from bot.domain.units import parse_duration
+from bot.engine.intents import Intent
+from commands.context import IN_QUARANTINE, WITH_TRAFFIC, Context, Meant, Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What came with an act.
+
+    digest: of what the person saw ("" for a typed verb: the present one is meant). text: a reason,
+    comment or duration. gate, ok: the answer to a question. new_id: a fresh id.
+    """
+
+    digest: str = ""
+    text: str = ""
+    gate: str = ""
+    ok: bool = True
+    new_id: str = ""
+
+
+Make = Callable[[Rollout, Actor, Given], RolloutEvent]
+
+
+def shown_digest(rollout: Rollout, prefix: str) -> str:
+    """The digest of the open request that a button's prefix belongs to.
+
+    A prefix of nothing that is open is returned as it is, and is refused as out of date.
+    """
+    for request in (rollout.rollback_request, rollout.request):
+        if request is not None and (not prefix or request.digest.startswith(prefix)):
+            return request.digest
+    return prefix
+
+
+def _signed(rollout: Rollout, actor: Actor, given: Given) -> RolloutEvent:
+    return Signed(actor, shown_digest(rollout, given.digest), given.text)
+
+
+def _extended(_rollout: Rollout, actor: Actor, given: Given) -> RolloutEvent:
+    if not given.text:
+        return ExtendRequested(actor)
+    try:
+        return ExtendRequested(actor, parse_duration(given.text))
+    except ValueError as error:
+        raise Refuse(str(error)) from error
+
+
+ACTS: Mapping[str, Make] = {
+    "approve": _signed,
+    "reject": lambda _r, actor, given: Rejected(actor, given.text),
+    "withdraw": lambda _r, actor, _g: Withdrawn(actor),
+    "pause": lambda _r, actor, given: PauseRequested(actor, given.text),
+    "resume": lambda _r, actor, _g: ResumeRequested(actor),
+    "advance": lambda _r, actor, given: AdvanceRequested(actor, given.text),
+    "step_back": lambda _r, actor, given: StepBackRequested(actor, given.text),
+    "extend": _extended,
+    "cancel": lambda _r, actor, given: CancelRequested(actor, given.text),
+    "rollback": lambda _r, actor, given: RollbackRequested(actor, given.text, given.new_id),
+    "break_glass": lambda _r, actor, given: RollbackRequested(
+        actor, given.text, given.new_id, now=True
+    ),
+    "tick_item": lambda _r, actor, given: ItemTicked(actor, given.gate, given.ok, given.text),
+    "release_quarantine": lambda _r, actor, _g: QuarantineReleaseSigned(actor),
+}
+"""action_id -> the event it stands for."""
+
+FALLING = frozenset({"pause", "rollback", "break_glass", "reject", "step_back", "cancel", "extend"})
+"""Acts that never raise traffic: the last known roles are enough."""
+
+RAISING = frozenset({"approve", "resume", "advance", "confirm", "unquarantine"})
+"""Verbs after which traffic may rise: nobody can say them for somebody else."""
+
+ENDED: Mapping[str, Sequence[Meant]] = {
+    "rollback": WITH_TRAFFIC,
+    "break_glass": WITH_TRAFFIC,
+    "release_quarantine": IN_QUARANTINE,
+}
+"""Acts that mean a rollout which may be over, and which one they mean."""
+
+
+async def carry_out(
+    context: Context, action: str, rollout: Rollout, intent: Intent, given: Given
+) -> None:
+    """Do one act. Refusals go to the person by themselves, or raise Refuse."""
+    signs_rollback = action == "approve" and rollout.rollback_request is not None
+    falling = action in FALLING or signs_rollback
+    actor = await (context.actor_for_falling if falling else context.actor)(intent)
+    await context.act(rollout, actor, lambda r, a: ACTS[action](r, a, given), intent.id)

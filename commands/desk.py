@@ -1,0 +1,252 @@
+"""The desk: takes every intent, finds the verb or the act, and answers the one who asked.
+
+What changes something is stored by the listener first and handled here afterwards; what only
+looks is answered within the acknowledgement. Both find their way through the same tables.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from bot.domain.policy import answer_of, decode
+from bot.engine.intents import Intent
+from bot.slack.modals import (
+    RELEASE_START,
+    ROLLBACK_CONFIRM,
+    ReleaseForm,
+    filled_in,
+    release_start,
+    rollback_confirm,
+)
+from bot.slack.replies import Reply
+from commands import rollback, start
+from commands.acts import ACTS, ENDED, RAISING, Given, carry_out
+from commands.context import UNDER_WAY, WITH_TRAFFIC, Call, Context, Refuse, Verb
+from commands.parser import Parsed, ParseError, parse, verb_and_rest
+from commands.registry import ROLLBACK, help_text, release_verb
+
+Respond = Callable[[Intent, Reply], Awaitable[None]]
+"""Answers the one who asked, wherever they asked."""
+
+_HELP = frozenset({"help", "?", "-h", "--help"})
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """See the module. respond: sends an answer; publish_home: redraws one person's Home tab."""
+
+    context: Context
+    respond: Respond
+    publish_home: Callable[[str], Awaitable[None]]
+
+    # -- what is stored first --------------------------------------------------------------
+
+    async def handle(self, intent: Intent) -> None:
+        """Carry out a stored intent. Raises TemporaryError to be given it again."""
+        reply = await self.outcome(intent)
+        if reply is not None:
+            await self.respond(_where_it_began(intent), reply)
+
+    async def outcome(self, intent: Intent) -> Reply | None:
+        """Carry out an intent; what to tell the one who asked, None when the card says it."""
+        try:
+            return await self.do(intent)
+        except (Refuse, ParseError) as refused:
+            return Reply(str(refused))
+
+    async def do(self, intent: Intent) -> Reply | None:
+        """The same, but what can't be done raises Refuse or ParseError."""
+        match intent.kind:
+            case "command":
+                return await self._command(intent)
+            case "action":
+                return await self._action(intent)
+            case "view":
+                return await self._view(intent)
+            case "admin":
+                return await self._admin(intent)
+            case "event":
+                if intent.name == "app_home_opened":
+                    await self.publish_home(intent.user_id)
+                return None
+            case "hook":
+                raise Refuse("Hooks are taken in elsewhere.")
+
+    async def _command(self, intent: Intent) -> Reply | None:
+        verb, call = self._understood(intent)
+        return help_text(self.context.names) if verb is None else await verb.run(call)
+
+    def _understood(self, intent: Intent) -> tuple[Verb | None, Call]:
+        """The verb and its words; None for help. Raises Refuse and ParseError with the usage."""
+        names = self.context.names
+        word, rest = verb_and_rest(intent.text)
+        if word in _HELP:
+            return None, Call(self.context, intent, Parsed({}))
+        if f"/{intent.name}" == names.rollback:
+            verb, words, command = ROLLBACK, [word, *rest] if word else [], names.rollback
+        else:
+            if not word:
+                return None, Call(self.context, intent, Parsed({}))
+            verb, words, command = release_verb(word, names), rest, names.release
+        try:
+            return verb, Call(self.context, intent, parse(verb.grammar, words))
+        except ParseError as error:
+            raise Refuse(f"{error}\nUsage: `{verb.usage(command)}`") from error
+
+    async def _action(self, intent: Intent) -> Reply | None:
+        make = ACTS.get(intent.name)
+        if make is None:
+            return None
+        value = decode(intent.value)
+        given = Given(digest=value.digest, text=_said(intent), new_id=intent.id)
+        if intent.name == "tick_item":
+            gate, ok = answer_of(value.argument)
+            given = replace(given, gate=gate, ok=ok)
+        await self._act(intent, intent.name, value.rollout_id, given)
+        return None
+
+    async def _act(self, intent: Intent, action: str, rollout_id: str, given: Given) -> None:
+        context = self.context
+        meant = ENDED.get(action, UNDER_WAY)
+        rollout = await context.which(rollout_id, intent.channel, meant, ended=action in ENDED)
+        await carry_out(context, action, rollout, intent, given)
+
+    async def _view(self, intent: Intent) -> Reply | None:
+        fields = filled_in(intent.values)
+        if intent.name == RELEASE_START:
+            return await start.run(self._start_call(intent, fields))
+        if intent.name == ROLLBACK_CONFIRM:
+            rollout_id, _, how = intent.private_metadata.partition(":")
+            action = "break_glass" if how == "now" else "rollback"
+            given = Given(text=fields.get("reason", ""), new_id=intent.id)
+            await self._act(intent, action, rollout_id, given)
+        return None
+
+    def _start_call(self, intent: Intent, fields: Mapping[str, str]) -> Call:
+        words = {
+            "version": fields.get("version", ""),
+            "service": fields.get("service", ""),
+            "env": fields.get("environment", ""),
+            "plan": fields.get("plan", ""),
+            "artifact": fields.get("artifact", ""),
+            "note": fields.get("note", ""),
+        }
+        given = Parsed({k: v for k, v in words.items() if v})
+        return Call(self.context, _where_it_began(intent), given)
+
+    async def _admin(self, intent: Intent) -> Reply | None:
+        """From the command line: the same verbs, by a person of the configuration."""
+        given = intent.values
+        if intent.name == "rollback":
+            found = {"target": given.get("id") or given.get("service", "")}
+            found |= {k: given[k] for k in ("version", "reason") if given.get(k)}
+            switches = frozenset({"now"} if given.get("now") else ())
+            call = Call(self.context, intent, Parsed(found, switches))
+            return await rollback.decided(call)
+        if given.get("verb", "").replace("-", "_") in RAISING:
+            raise Refuse(
+                "What lets traffic rise needs somebody whom Slack vouches for. Do it in Slack."
+            )
+        if intent.name != "release":
+            raise Refuse(f"There is no /admin/{intent.name}; there are rollback and release.")
+        verb = release_verb(given.get("verb", ""), self.context.names)
+        _, words = verb_and_rest(f"{verb.name} {given.get('args', '')}")
+        parsed = parse(verb.grammar, words)
+        fixed = {"env": "environment", "version": "version", "service": "service"}
+        extra = {k: given[v] for k, v in fixed.items() if given.get(v)}
+        if given.get("service") and verb.name != "start":
+            extra["target"] = given["service"]
+        return await verb.run(
+            Call(self.context, intent, Parsed({**parsed.words, **extra}, parsed.switches))
+        )
+
+    # -- what is answered at once ------------------------------------------------------------
+
+    async def answer(self, intent: Intent) -> Reply | None:
+        """The answer to a command that only looks, or can't be understood; None: store it."""
+        if intent.kind != "command":
+            return None
+        try:
+            verb, call = self._understood(intent)
+            if verb is None:
+                return help_text(self.context.names)
+            return await verb.run(call) if verb.reads else None
+        except (Refuse, ParseError) as refused:
+            return Reply(str(refused))
+
+    async def modal(self, intent: Intent) -> Mapping[str, Any] | None:
+        """The form that a command or a click opens, None when it opens none."""
+        names = self.context.names
+        if intent.kind == "command" and not intent.text.strip():
+            if f"/{intent.name}" == names.release:
+                return self._release_form(intent)
+            if f"/{intent.name}" == names.rollback:
+                return await self._rollback_form("", intent, now=False)
+        if intent.kind == "action" and intent.name == "break_glass":
+            return await self._rollback_form(decode(intent.value).rollout_id, intent, now=True)
+        return None
+
+    def urgent(self, intent: Intent) -> bool:
+        """A rollback goes on as if it had been typed out when its dialog can't be opened."""
+        return intent.kind == "command" and f"/{intent.name}" == self.context.names.rollback
+
+    def _release_form(self, intent: Intent) -> Mapping[str, Any]:
+        catalogue = self.context.catalogue
+        here = catalogue.services_in(intent.channel)
+        services = here or catalogue.services()
+        environments = sorted({e for s in services for e in catalogue.environments(s)})
+        usual = "production" if "production" in environments else ""
+        return release_start(
+            ReleaseForm(
+                services=[(name, name) for name in services],
+                environments=[(name, name) for name in environments],
+                plans=[(name, name) for name in self.context.plan_names],
+                environment=usual,
+                metadata=intent.channel,
+            )
+        )
+
+    async def _rollback_form(
+        self, rollout_id: str, intent: Intent, *, now: bool
+    ) -> Mapping[str, Any] | None:
+        try:
+            rollout = await self.context.which(rollout_id, intent.channel, WITH_TRAFFIC, ended=True)
+        except Refuse:
+            return None
+        metadata = f"{rollout.id}:now" if now else rollout.id
+        return rollback_confirm(rollout, metadata=metadata, now=now)
+
+    async def validate(self, intent: Intent) -> Mapping[str, str]:
+        """What is wrong with a filled-in form, by field; empty when nothing is."""
+        fields = filled_in(intent.values)
+        if intent.name != RELEASE_START:
+            return {}
+        problems: dict[str, str] = {}
+        try:
+            environment = fields.get("environment", "")
+            target = self.context.target(fields.get("service", ""), environment, "")
+            plan = start.checked_plan(self.context, fields.get("plan") or target.plan)
+        except Refuse as refused:
+            return {"environment": str(refused)}
+        try:
+            start.checked_version(fields.get("version", ""), plan)
+        except Refuse as refused:
+            problems["version"] = str(refused)
+        artifact = fields.get("artifact", "")
+        if artifact and not artifact.startswith("sha256:"):
+            problems["artifact"] = "A digest starts with sha256: and 64 hexadecimal digits follow."
+        return problems
+
+
+def _where_it_began(intent: Intent) -> Intent:
+    """A form knows no channel; the one that starts a release carries where it was asked for."""
+    if intent.kind != "view" or intent.name != RELEASE_START or intent.channel:
+        return intent
+    return msgspec.structs.replace(intent, channel=intent.private_metadata)
+
+
+def _said(intent: Intent) -> str:
+    """What was typed along with a click, if anything."""
+    return filled_in(intent.values).get("reason", "")

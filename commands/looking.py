@@ -1,0 +1,115 @@
+"""The verbs that change nothing: status, list, show, preview, history, help."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.domain.preview import preview
+from bot.domain.rollout import Rollout
+from bot.domain.units import format_duration
+from bot.slack.replies import Reply
+from commands.context import Call, Verb
+from commands.parser import Argument, Grammar
+from commands.start import GRAMMAR as START
+from commands.start import checked_plan, checked_version
+
+_TARGET = Grammar((Argument("target", "a service or a rollout's id"),))
+_SHORT = timedelta(hours=1)
+"""A release within this is told by the second."""
+
+
+def instant(at: datetime) -> str:
+    """An instant as the text layer shows it in everybody's own zone."""
+    return f"t[{int(at.timestamp())}]"
+
+
+def line(rollout: Rollout) -> str:
+    """A rollout in one line."""
+    weight = f", {rollout.weight:g} %" if rollout.live else ""
+    phase = rollout.phase.replace("_", " ")
+    where = f"{rollout.service} {rollout.version} → {rollout.environment}"
+    return f"`{rollout.id}` {where}: {phase}{weight}, since {instant(rollout.phase_since)}"
+
+
+async def _status(call: Call) -> Reply:
+    """One rollout in a few sentences."""
+    rollout = await call.rollout(ended=True)
+    lines = [line(rollout)]
+    if rollout.reason:
+        lines.append(rollout.reason)
+    lines += [f"• {finding.shown} ({finding.verdict})" for finding in rollout.findings]
+    request = rollout.rollback_request or (None if rollout.ended else rollout.request)
+    if request is not None and not request.complete:
+        missing = ", ".join("anybody with a role" if s == "*" else s for s in request.missing)
+        lines.append(f"Still to sign: {missing}")
+    return Reply("\n".join(lines))
+
+
+async def _list(call: Call) -> Reply:
+    """Everything under way."""
+    word = call.parsed.get("target")
+    found = await call.context.candidates(word, "" if not word else call.intent.channel)
+    if not found:
+        start = call.context.names.release
+        return Reply(f"Nothing is under way. `{start} start VERSION` begins a release.")
+    return Reply("\n".join(line(rollout) for rollout in found))
+
+
+async def _show(call: Call) -> Reply:
+    """Everything that is known of one rollout."""
+    rollout = await call.rollout(ended=True)
+    request = rollout.request
+    lines = [
+        line(rollout),
+        f"Plan {rollout.the_plan.name}, artifact {rollout.artifact or '(by name only)'}",
+        f"Asked for by @[{rollout.requested_by.person}] at {instant(rollout.created_at)}",
+    ]
+    if request is not None:
+        lines.append(f"Digest `{request.digest}`, generation {request.generation}")
+        lines += [
+            f"• signed by @[{s.person}] at {instant(s.at)} {s.comment}".rstrip()
+            for s in request.signatures
+        ]
+    for mark in rollout.marks:
+        lines.append(
+            f"• wave {mark.wave + 1}: {mark.weight:g} % confirmed at {instant(mark.applied_at)}"
+        )
+    if rollout.reason:
+        lines.append(rollout.reason)
+    return Reply("\n".join(lines))
+
+
+async def _history(call: Call) -> Reply:
+    """What was released, newest first."""
+    found = await call.context.recent(call.parsed.get("target"), call.intent.channel)
+    if not found:
+        return Reply("Nothing has been released here yet.")
+    return Reply("\n".join(line(rollout) for rollout in found))
+
+
+async def _preview(call: Call) -> Reply:
+    """The whole schedule, with clock times; nothing is changed."""
+    context, given = call.context, call.parsed
+    target = context.target(given.get("service"), given.get("env"), call.intent.channel)
+    plan = checked_plan(context, given.get("plan") or target.plan)
+    version = checked_version(given.get("version"), plan)
+    seen = preview(plan, context.now())
+    lines = [f"{target.service} {version} → {target.environment} by plan {plan.name}:"]
+    for wave in seen.waves:
+        gates = "; ".join(wave.gates) or "no gates"
+        when = f"from {instant(wave.starts_at)} to {instant(wave.ends_at)}"
+        lines.append(f"• {wave.traffic:g} % {when}: {gates}")
+    lines.append(f"In all {format_duration(seen.total)} if nothing waits for a person.")
+    lines.append("Signed by: " + ", ".join(seen.signers))
+    lines += [f"Waits for: {what}" for wave in seen.waves for what in wave.waits_for]
+    lines.append("Rolled back by: " + ("; ".join(seen.rollback_on) or "a person only"))
+    lines.append(f"One can go back until {instant(seen.can_go_back_until)}.")
+    return Reply("\n".join(lines), seconds=seen.total < _SHORT)
+
+
+VERBS: Sequence[Verb] = (
+    Verb("status", "How a release stands.", _status, _TARGET, reads=True),
+    Verb("list", "Everything under way.", _list, _TARGET, reads=True),
+    Verb("show", "All that is known of one release.", _show, _TARGET, reads=True),
+    Verb("history", "What was released here.", _history, _TARGET, reads=True),
+    Verb("preview", "The schedule of a release; changes nothing.", _preview, START, reads=True),
+)

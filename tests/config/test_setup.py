@@ -1,0 +1,214 @@
+"""What settings come to, and the plans that they can't carry out."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bot.domain.plan import Metric
+from bot.domain.samples import Counts, Reading, Sample, Track
+from bot.engine.clock import SystemClock
+from bot.files import FileError
+from bot.ports import MetricQuery, PermanentError, Target
+from bot.setup import ByKind, Outside, Setup, load, setup
+from tests.config.examples import EXAMPLE, SECRETS, SMALL
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Outside]:
+    async with httpx.AsyncClient() as http:
+        session: Any = None  # Slack is not spoken to here
+        yield Outside(SystemClock(), lambda: 0.5, lambda: "id", http, session)
+
+
+def configured(folder: Path, text: str, outside: Outside, **env: str) -> Setup:
+    file = folder / "c.yml"
+    file.write_text(text, encoding="utf-8")
+    return setup(*load(file, {**SECRETS, **env}), outside)
+
+
+def refused(folder: Path, text: str, **env: str) -> list[str]:
+    file = folder / "c.yml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(FileError) as error:
+        load(file, {**SECRETS, **env})
+    return [str(problem).removeprefix(f"{folder}/") for problem in error.value.problems]
+
+
+async def test_services_people_and_roles_reach_the_engine(tmp_path: Path, outside: Outside) -> None:
+    made = configured(tmp_path, SMALL, outside)
+    place = made.catalogue.target("checkout", "production")
+    assert (place.plan, place.channel) == ("quickstart", "C0RELEASES")
+    assert place.deployer.capabilities().weights
+    assert made.catalogue.person_of("U0GRACE") == "grace"
+    assert made.catalogue.roles["operations"].people == {"ada", "grace"}
+    assert made.names.release == "/release"
+    assert made.slack_token.reveal() == SECRETS["SLACK_BOT_TOKEN"]
+    assert made.hook_token.reveal() == SECRETS["COUNTERSIGN_HOOK_TOKEN"]
+    assert "never-shown" not in repr(made)
+
+
+async def test_what_an_adapter_refuses_is_told_with_its_line(
+    tmp_path: Path, outside: Outside
+) -> None:
+    with pytest.raises(FileError) as error:
+        configured(tmp_path, SMALL, outside, COUNTERSIGN_DEPLOYER_SECRET="")
+    assert "c.yml:13: services.checkout.environments.production.deployer: " in str(error.value)
+    assert "COUNTERSIGN_DEPLOYER_SECRET" in str(error.value)
+
+
+CANARY = SMALL.replace("quickstart", "whispercache-canary")
+MEASURED = CANARY.replace(
+    '{kind: deployer, url: "http://127.0.0.1:8801"}',
+    "{kind: prometheus, url: 'http://127.0.0.1:1'}",
+)
+ROLES = """\
+  security: {people: [ada]}
+  product: {people: [grace]}
+  release_manager: {people: [ada]}
+"""
+PROBE = '        probe: {health: "http://127.0.0.1:1/health"}\n'
+THREE = "  alan:  {slack: [U0ALAN]}\nroles:\n"
+
+
+def test_a_role_that_nobody_configured_is_named(tmp_path: Path) -> None:
+    said = refused(tmp_path, EXAMPLE.replace("plans: [./plans]", "plans: []"))
+    assert said == [
+        "c.yml:14: services.checkout.plan: whispercache-canary wants a release signed by the role "
+        "product, which is not configured (known here: operations, security)",
+        "c.yml:14: services.checkout.plan: whispercache-canary asks release_manager, and no such "
+        "role is configured (add release_manager under `roles`)",
+    ]
+
+
+def test_two_people_can_not_fill_three_seats(tmp_path: Path) -> None:
+    text = MEASURED.replace("services:\n", f"{ROLES}services:\n") + PROBE
+    assert (
+        refused(tmp_path, text)
+        == [
+            "c.yml:13: services.checkout.plan: whispercache-canary wants a release signed by 3 "
+            "different people, and nobody is left for: product "
+            "(give these roles to more people; one person fills one seat)"
+        ]
+        or "nobody is left for" in refused(tmp_path, text)[0]
+    )
+
+
+async def test_the_third_person_makes_the_plan_fit(tmp_path: Path, outside: Outside) -> None:
+    text = MEASURED.replace("services:\n", f"{ROLES}services:\n") + PROBE
+    text = text.replace("product: {people: [grace]}", "product: {people: [alan]}")
+    text = text.replace("roles:\n", THREE)
+    made = configured(tmp_path, text, outside)
+    assert made.catalogue.target("checkout", "production").plan == "whispercache-canary"
+
+
+async def test_a_group_may_fill_a_seat_since_only_slack_knows_who_is_in_it(
+    tmp_path: Path, outside: Outside
+) -> None:
+    text = MEASURED.replace("services:\n", f"{ROLES}services:\n") + PROBE
+    text = text.replace("product: {people: [grace]}", "product: {groups: [S0PRODUCT]}")
+    assert configured(tmp_path, text, outside).catalogue.roles["product"].groups == ("S0PRODUCT",)
+
+
+def test_one_person_alone_can_not_run_a_plan_for_two(tmp_path: Path) -> None:
+    said = refused(tmp_path, SMALL.replace("[ada, grace]", "[ada]"))
+    assert [line.split(" and nobody")[1] for line in said] == [
+        " is left for: anybody with a role (give these roles to more people; one person fills one "
+        "seat)"
+    ]
+
+
+def test_metrics_that_nobody_reads_are_named(tmp_path: Path) -> None:
+    text = SMALL.replace('        metrics: {kind: deployer, url: "http://127.0.0.1:8801"}\n', "")
+    assert refused(tmp_path, text) == [
+        "c.yml:12: services.checkout.environments.production: quickstart reads error_rate, and "
+        "nothing is configured to (add `metrics:` with a kind)"
+    ]
+
+
+def test_a_health_endpoint_that_is_not_configured_is_named(tmp_path: Path) -> None:
+    text = MEASURED.replace("services:\n", f"{ROLES}services:\n")
+    text = text.replace("product: {people: [grace]}", "product: {people: [alan]}")
+    text = text.replace("roles:\n", THREE)
+    assert [line.split(": ", 2)[2] for line in refused(tmp_path, text)] == [
+        "whispercache-canary asks a health endpoint for health, and none is configured "
+        "(add `probe: {health: http://...}`)"
+    ]
+
+
+PROMETHEUS = "{kind: prometheus, url: 'http://127.0.0.1:1', define: {DEFINE}}"
+DEPLOYER = '{kind: deployer, url: "http://127.0.0.1:8801"}'
+
+
+def test_a_definition_of_a_metric_that_no_plan_has_is_misspelt(tmp_path: Path) -> None:
+    define = PROMETHEUS.replace("DEFINE", "error_rat: {kind: ratio, bad: b, total: t}")
+    assert [
+        line.split(": ", 2)[2] for line in refused(tmp_path, SMALL.replace(DEPLOYER, define))
+    ] == ["no plan has a metric 'error_rat' (did you mean 'error_rate'?)"]
+
+
+def test_a_definition_that_the_plans_conditions_do_not_fit_is_refused(tmp_path: Path) -> None:
+    define = PROMETHEUS.replace("DEFINE", "error_rate: {kind: ratio, bad: b}")
+    (said,) = refused(tmp_path, SMALL.replace(DEPLOYER, define))
+    assert "production.metrics.define: quickstart does not go with it: " in said
+
+
+def test_metrics_that_the_deployer_does_not_count_are_named(tmp_path: Path) -> None:
+    text = CANARY.replace("services:\n", f"{ROLES}services:\n").replace("roles:\n", THREE) + PROBE
+    text = text.replace("product: {people: [grace]}", "product: {people: [alan]}")
+    assert [line.split(": ", 2)[2] for line in refused(tmp_path, text)] == [
+        "whispercache-canary reads db_pool, memory, oom_share, disk_free, cache_hit, which metrics "
+        "of kind deployer lack (use Prometheus, or a plan without them)"
+    ]
+
+
+def test_a_check_without_a_program_is_named(tmp_path: Path) -> None:
+    text = SMALL.replace("quickstart", "whispercache-bluegreen")
+    said = refused(tmp_path, text)
+    assert any("runs the check smoke_tests, which is not configured" in line for line in said)
+
+
+def test_a_plan_that_there_is_not_is_named_with_the_nearest(tmp_path: Path) -> None:
+    assert refused(tmp_path, SMALL.replace("plan: quickstart", "plan: quickstar")) == [
+        "c.yml:10: services.checkout.plan: there is no plan 'quickstar' "
+        "(did you mean 'quickstart'?)"
+    ]
+
+
+# --- which source reads what ----------------------------------------------------------------
+
+
+class Says:
+    """A source that answers with its own number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    async def read(self, query: MetricQuery, cursor: str, now: datetime) -> Reading:
+        return Sample(Counts(0, self.number), now)
+
+
+def asking(kind: Any) -> MetricQuery:
+    target = Target("checkout", "production")
+    return MetricQuery(Metric(kind=kind, name="m"), Track.CANARY, target, {})
+
+
+@pytest.mark.parametrize(("kind", "number"), [("probe", 2), ("ratio", 1), ("gauge", 1)])
+async def test_probes_are_read_by_the_probe_and_all_else_by_the_metrics(
+    kind: str, number: int
+) -> None:
+    source = ByKind(Says(1), Says(2))
+    assert await source.read(asking(kind), "", NOW) == Sample(Counts(0, number), NOW)
+
+
+@pytest.mark.parametrize(("kind", "key"), [("probe", "probe"), ("ratio", "metrics")])
+async def test_a_kind_that_nothing_reads_is_refused_with_the_missing_key(
+    kind: str, key: str
+) -> None:
+    with pytest.raises(PermanentError, match=f"checkout production has no `{key}:` to read m from"):
+        await ByKind(None, None).read(asking(kind), "", NOW)
