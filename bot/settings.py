@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from bot.domain.documents import DocumentError, nearest
 from bot.domain.documents import Path as Place
-from bot.domain.plan import Closed, Name
+from bot.domain.plan_terms import Closed, Name
 from bot.domain.shape import mistakes
 from bot.environment import SQLITE, Secrets, SettingsError, Variables
 from bot.files import Document, FileError, read_document

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import httpx
 
 from bot.deployers import command, haproxy, http
-from bot.domain.plan import Closed
+from bot.domain.plan_terms import Closed
 from bot.ports import Deployer
 
 Factory = Callable[..., Deployer]

@@ -31,7 +31,7 @@ from bot.deployers.process import (
     target_values,
 )
 from bot.deployers.wire import decode_target
-from bot.domain.plan import Closed
+from bot.domain.plan_terms import Closed
 from bot.ports import (
     Capabilities,
     Deployer,

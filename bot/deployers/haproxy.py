@@ -51,7 +51,7 @@ from bot.deployers.process import (
     run,
     target_values,
 )
-from bot.domain.plan import Closed, Duration
+from bot.domain.plan_terms import Closed, Duration
 from bot.domain.units import format_duration, parse_duration
 from bot.ports import (
     Capabilities,

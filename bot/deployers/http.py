@@ -17,7 +17,7 @@ import msgspec
 
 from bot.deployers import confirm
 from bot.deployers.wire import WireTarget, capabilities_of, decode_release, decode_target
-from bot.domain.plan import Closed, Duration
+from bot.domain.plan_terms import Closed, Duration
 from bot.domain.signing import sign
 from bot.domain.units import parse_duration
 from bot.ports import (

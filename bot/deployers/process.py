@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import msgspec
 
-from bot.domain.plan import Closed, Duration
+from bot.domain.plan_terms import Closed, Duration
 from bot.domain.units import parse_duration
 from bot.ports import PermanentError, Release, Target, TemporaryError
 

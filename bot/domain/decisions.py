@@ -81,6 +81,8 @@ def begin(
     now: datetime,
     artifact: str = "",
     note: str = "",
+    type_: str = "",
+    labels: tuple[str, ...] = (),
 ) -> Decision:
     """A new rollout; the first thing it asks for is a look at what it is about to change.
 
@@ -96,6 +98,8 @@ def begin(
         requested_by=requested_by,
         artifact=artifact,
         note=note,
+        type=type_,
+        labels=labels,
         created_at=now,
         phase_since=now,
     )

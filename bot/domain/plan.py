@@ -12,21 +12,41 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from bot.domain.conditions import Action, Condition
+from bot.domain.conditions import Condition
+from bot.domain.plan_sections import (
+    AfterDocument,
+    CalendarDocument,
+    ChecklistDocument,
+    CommDocument,
+    DashboardDocument,
+    Day,
+    LevelDocument,
+    MeetingDocument,
+    PreflightDocument,
+    RampDocument,
+    RollbackDocument,
+    Sections,
+    ShiftDocument,
+    SignoffDocument,
+    StandupDocument,
+    Step,
+    TimerDocument,
+    VerifyDocument,
+    VersionDocument,
+)
+from bot.domain.plan_terms import (
+    Breach,
+    Closed,
+    ConditionDocument,
+    Duration,
+    Name,
+    OnInconclusive,
+    Percent,
+    Slug,
+)
 
 PLAN_SCHEMA = 1
 """Version of the plan format; a replica declines rollouts whose plan is newer than its own."""
-
-Duration = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)$")]
-Percent = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?%$")]
-Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
-Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Breach = Literal["rollback", "step_back", "pause"]
-OnInconclusive = Literal["extend", "ask", "proceed"]
-
-
-class Closed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a file: unknown keys are mistakes."""
 
 
 class Metric(Closed, frozen=True, kw_only=True):
@@ -48,22 +68,6 @@ class Metric(Closed, frozen=True, kw_only=True):
     name: str = ""
 
 
-class ConditionDocument(Closed, frozen=True, kw_only=True):
-    id: str = ""
-    if_: str = msgspec.field(default="", name="if")
-    event: Name | Literal[""] = ""
-    attest: str = ""
-    check: Name | Literal[""] = ""
-    window: Duration | Literal[""] = ""
-    for_: Duration | Literal[""] = msgspec.field(default="", name="for")
-    consecutive: Annotated[int, Meta(ge=1)] | None = None
-    do: Action | None = None
-    say: str = ""
-    act: str = ""
-    by: tuple[str, ...] = ()
-    optional: bool = False
-
-
 class CadenceDocument(Closed, frozen=True, kw_only=True):
     every: Duration
     until: Duration | Literal[""] = ""
@@ -75,20 +79,33 @@ class WaveDocument(Closed, frozen=True, kw_only=True):
     title: str = ""
     traffic: Percent
     instances: Annotated[int, Meta(ge=1)] | Literal["all"] | None = None
+    audience: str = ""
+    start: Day | Literal[""] = ""
+    ramp: RampDocument | None = None
     soak: Duration
     cadence: tuple[CadenceDocument, ...] = ()
+    meetings: tuple[MeetingDocument, ...] = ()
+    standby: Mapping[Name, Duration] = {}
     go_if: tuple[ConditionDocument, ...] = ()
     triggers: tuple[ConditionDocument, ...] = ()
     on_breach: Breach = "rollback"
     step_back_to: Percent | Literal[""] = ""
+    on_breach_steps: tuple[Step, ...] = ()
+    options: tuple[Name, ...] = ()
     on_inconclusive: OnInconclusive | None = None
     advance: Literal["auto", "approve"] = "auto"
 
 
 class ApprovalDocument(Closed, frozen=True, kw_only=True):
-    """Who signs: every role of `all_of`, and `any` further people of any role."""
+    """Who signs: every role of `all_of`, and `any` further people of any role.
+
+    optional: roles that are asked and not waited for. mirror: where else an approval is given once
+    all have signed here.
+    """
 
     all_of: tuple[Name, ...] = ()
+    optional: tuple[Name, ...] = ()
+    mirror: Name | Literal[""] = ""
     any: Annotated[int, Meta(ge=0)] = 0
     distinct: Literal[True] = True
     comment: Literal["required"] | None = None
@@ -112,12 +129,16 @@ class WatchDocument(Closed, frozen=True, kw_only=True):
     keep_previous: Duration = "1h"
 
 
-class VersionDocument(Closed, frozen=True, kw_only=True):
-    prerelease: tuple[str, ...] | None = None
-    tag: str = "v{version}"
-
-
 class PlanDocument(Closed, frozen=True, kw_only=True):
+    """A plan file.
+
+    types: seats that a type of release adds (major: product_owner); labels: seats that a label adds
+    (sensitive: security_team); targets: conditions by name, for gates that ask for all of them;
+    intervals: how often each kind of thing is looked at; branches: where each environment's code
+    comes from; success: what has to be true for the release to be called a success; dora: the
+    metrics of its report.
+    """
+
     schema: Literal[1]
     plan: Slug
     summary: str = ""
@@ -135,6 +156,30 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     poll: Duration = "1s"
     drain: Duration = "30s"
     watch: WatchDocument = WatchDocument()
+    soak_factor: Annotated[float, Meta(ge=1, le=100)] = 1.0
+    preflight: PreflightDocument = PreflightDocument()
+    checklists: Mapping[Slug, ChecklistDocument] = {}
+    types: Mapping[Name, tuple[Name, ...]] = {}
+    labels: Mapping[Slug, tuple[Name, ...]] = {}
+    calendar: CalendarDocument = CalendarDocument()
+    rollback: RollbackDocument = RollbackDocument()
+    timers: tuple[TimerDocument, ...] = ()
+    levels: Mapping[Name, LevelDocument] = {}
+    targets: Mapping[Slug, tuple[str, ...]] = {}
+    after: tuple[AfterDocument, ...] = ()
+    verify: tuple[VerifyDocument, ...] = ()
+    signoffs: tuple[SignoffDocument, ...] = ()
+    standup: StandupDocument | None = None
+    comms: tuple[CommDocument, ...] = ()
+    channels: Mapping[Name, str] = {}
+    templates: Mapping[Name, str] = {}
+    records: Mapping[Name, str] = {}
+    shift: ShiftDocument = ShiftDocument()
+    dashboard: DashboardDocument | None = None
+    intervals: Mapping[Name, Duration] = {}
+    branches: Mapping[Name, str] = {}
+    success: tuple[str, ...] = ()
+    dora: tuple[Name, ...] = ()
 
 
 class Cadence(msgspec.Struct, frozen=True):
@@ -200,6 +245,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     poll: timedelta
     drain: timedelta
     keep_previous: timedelta
+    sections: Sections = Sections()
     document: Mapping[str, Any]
 
     @property

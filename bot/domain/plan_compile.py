@@ -25,6 +25,7 @@ from bot.domain.plan import (
 )
 from bot.domain.plan_conditions import Place, checked_metric, conditions, duration, percent
 from bot.domain.plan_merge import merge
+from bot.domain.plan_sections import Sections
 from bot.domain.shape import converted
 
 __all__ = ["compile_plan", "measured_by", "merge"]
@@ -32,7 +33,7 @@ __all__ = ["compile_plan", "measured_by", "merge"]
 FEWEST_PEOPLE = 2
 """Nothing goes to production on one person's word."""
 
-PURPOSES = ("production", "rollback")
+PURPOSES = ("production", "rollback", "advance", "signoff")
 """What signatures are asked for."""
 
 LONGEST_EXTENSION = 1000.0
@@ -77,10 +78,16 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
         poll=duration(shape.poll, ("poll",)),
         drain=duration(shape.drain, ("drain",), zero=True),
         keep_previous=duration(shape.watch.keep_previous, ("watch", "keep_previous"), zero=True),
+        sections=_sections(shape),
         document=document,
     )
     _consistent(plan)
     return plan
+
+
+def _sections(shape: PlanDocument) -> Sections:
+    names = Sections.__struct_fields__
+    return Sections(**{name: getattr(shape, name) for name in names})
 
 
 def measured_by(plan: Plan, define: Mapping[str, Metric]) -> Plan:

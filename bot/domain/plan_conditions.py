@@ -14,12 +14,13 @@ import msgspec
 from bot.domain.conditions import Action, Comparison, Condition, LimitKind, Operator
 from bot.domain.conditions import parse_comparison as parse
 from bot.domain.documents import DocumentError, Path, nearest
-from bot.domain.plan import ConditionDocument, Metric
+from bot.domain.plan import Metric
+from bot.domain.plan_terms import ConditionDocument
 from bot.domain.units import parse_duration, parse_percent
 
-Word = Literal["if", "event", "attest", "check"]
+Word = Literal["if", "event", "attest", "check", "include", "targets", "stable"]
 
-_WORDS: Sequence[Word] = ("if", "event", "attest", "check")
+_WORDS: Sequence[Word] = ("if", "event", "attest", "check", "include", "targets", "stable")
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 _SPELT = {"<=": " le ", ">=": " ge ", "==": " eq ", "!=": " ne ", "<": " lt ", ">": " gt "}
 _SPELT |= {"%": " pct", "+": " plus ", " - ": " minus "}
@@ -145,7 +146,15 @@ def _condition(
 
 
 def _said(document: ConditionDocument, path: Path, place: Place) -> tuple[Word, str]:
-    texts = (document.if_, document.event, document.attest, document.check)
+    texts = (
+        document.if_,
+        document.event,
+        document.attest,
+        document.check,
+        document.include,
+        document.targets,
+        document.stable,
+    )
     given = [(word, text) for word, text in zip(_WORDS, texts, strict=True) if text]
     wanted = " or ".join(f"`{word}`" for word in place.words)
     if len(given) != 1:

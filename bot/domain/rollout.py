@@ -87,6 +87,7 @@ class Tick(msgspec.Struct, frozen=True):
 class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version on its way to one environment of one service.
 
+    type: hotfix, feature, major, or "" for an ordinary release; labels: what else is true of it.
     weight: percent of the traffic that the candidate has, as last read back; target_weight: as
     asked. soak_done: how much of the present soak has been served; soak_extra: by how much it was
     extended. revision: counts writes. fence: counts takeovers; a writer with an older one loses.
@@ -102,6 +103,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channel: str = ""
     requested_by: Actor
     note: str = ""
+    type: str = ""
+    labels: tuple[str, ...] = ()
     phase: Phase = Phase.PREFLIGHT
     reason: str = ""
     created_at: datetime

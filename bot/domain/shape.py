@@ -27,6 +27,10 @@ EXAMPLES: Mapping[str, str] = {
     r"^[CGD][A-Z0-9]{2,}$": "the id of a channel; it is at the end of its details, like C0…",
     r"^[UW][A-Z0-9]{2,}$": "the id of an account; copy it from the person's profile, like U0…",
     r"^S[A-Z0-9]{2,}$": "the id of a user group; it is at the end of the group's link, like S0…",
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": 'a time of the day; write it in quotes, like "09:00"',
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$": 'a date; write it in quotes, like "2026-01-06"',
+    r"^day [1-9][0-9]{0,2}$": "a day of the release; write it like day 3",
+    r"^[+-][0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)$": "a time before or after; write it like -7d or +1h",
     r"^/[a-z0-9_-]{1,31}$": "a slash command; write it like /release",
 }
 """What a pattern asks for, in words. A pattern that is not listed is shown as it is."""

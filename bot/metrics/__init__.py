@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import httpx
 
-from bot.domain.plan import Closed
+from bot.domain.plan_terms import Closed
 from bot.metrics import deployer, probe, prometheus
 from bot.ports import MetricSource
 

@@ -14,7 +14,7 @@ import httpx
 import msgspec
 from msgspec import Meta
 
-from bot.domain.plan import Closed, Duration
+from bot.domain.plan_terms import Closed, Duration
 from bot.domain.samples import Buckets, Counts, Reading, Sample, Track, Unknown, Value
 from bot.domain.signing import sign
 from bot.domain.units import format_duration, parse_duration

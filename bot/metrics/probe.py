@@ -14,7 +14,7 @@ import httpx
 import msgspec
 from msgspec import Meta
 
-from bot.domain.plan import Closed, Duration
+from bot.domain.plan_terms import Closed, Duration
 from bot.domain.samples import Probe, Reading, Sample, Track, Unknown
 from bot.domain.units import format_duration, parse_duration
 from bot.ports import MetricQuery, MetricSource, PermanentError

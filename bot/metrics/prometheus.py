@@ -25,7 +25,8 @@ import httpx
 import msgspec
 from msgspec import Meta
 
-from bot.domain.plan import Closed, Duration, Metric, Name
+from bot.domain.plan import Metric
+from bot.domain.plan_terms import Closed, Duration, Name
 from bot.domain.samples import Counts, Gauge, Reading, Sample, Track, Unknown, Value
 from bot.domain.units import format_duration, parse_duration
 from bot.metrics.histogram import histogram, within

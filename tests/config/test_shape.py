@@ -11,7 +11,7 @@ import pytest
 from msgspec import Meta
 
 from bot.domain.documents import DocumentError
-from bot.domain.plan import Closed, Duration, Name, Percent
+from bot.domain.plan_terms import Closed, Duration, Name, Percent
 from bot.domain.shape import converted, mistakes
 
 

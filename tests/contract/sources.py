@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot.domain.plan import Closed, Metric
+from bot.domain.plan import Metric
+from bot.domain.plan_terms import Closed
 from bot.domain.samples import Reading, Sample, Track
 from bot.domain.signing import sign
 from bot.metrics import build

@@ -12,7 +12,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from bot.deployers import KINDS, build_deployer
-from bot.domain.plan import Closed
+from bot.domain.plan_terms import Closed
 from bot.ports import Deployer, Op, Target
 from bot.practice.deployer import PracticeDeployer
 from bot.practice.shop import ShopModel
