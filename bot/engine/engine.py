@@ -20,6 +20,7 @@ from bot.engine.catalogue import Catalogue
 from bot.engine.changes import Changes
 from bot.engine.checks import Checks
 from bot.engine.clock import Clock
+from bot.engine.delivery import Delivery
 from bot.engine.directory import Directory, Home
 from bot.engine.inbox import Handler, Inbox
 from bot.engine.intents import Intent
@@ -30,7 +31,7 @@ from bot.engine.outbox import Outbox, Performer
 from bot.engine.perform import RolloutPerformer
 from bot.engine.posting import Posting
 from bot.engine.presenting import Presenter
-from bot.engine.rollouts import CARD_PACE, NAME, Compile, rollout_kind
+from bot.engine.rollouts import CARD_PACE, NAME, Compile, RolloutKind, rollout_kind
 from bot.ports import Chat
 from bot.store.database import Store
 from bot.store.queries import aggregates, inbox, leases, outbox, records
@@ -72,12 +73,33 @@ class Part(msgspec.Struct, frozen=True):
     looker: Any = None
 
 
+class Tools(msgspec.Struct, frozen=True):
+    """What the parts of further kinds are made with."""
+
+    store: Store
+    catalogue: Catalogue
+    chat: Chat
+    clock: Clock
+    directory: Directory
+    delivery: Delivery
+    rollouts: RolloutKind
+    new_id: Callable[[], str]
+
+
+Parts = Callable[[Tools], Sequence[Part]]
+
+
+def _no_more(_tools: Tools) -> Sequence[Part]:
+    return ()
+
+
 class Engine:
     """Carries aggregates on. The only thing outside `bot.engine` that changes one is `apply`.
 
     compile_plan: a plan from its document. new_id: gives a new unique id. random: gives 0..1.
     on_looked: is told of each look that was written, before and after.
-    handle: what is done with an intent. home: the bot's workspace. more: further kinds.
+    handle: what is done with an intent. home: the bot's workspace. more: makes the parts of
+    further kinds.
     """
 
     def __init__(
@@ -95,7 +117,7 @@ class Engine:
         home: Home,
         on_dead_intent: Any = None,
         on_looked: Callable[[Any, Any], None] | None = None,
-        more: Sequence[Part] = (),
+        more: Parts = _no_more,
         options: Options = DEFAULTS,
     ) -> None:
         self.store = store
@@ -109,12 +131,16 @@ class Engine:
         self.claimant = Claimant(f"engine-{new_id()}", options.lease, options.schema)
         changes = Changes(store, catalogue, clock)
         checks = Checks(store, catalogue, self.directory, changes, new_id)
+        self.delivery = Delivery(store, catalogue, chat, clock)
         self.posting = Posting(
-            store, catalogue, chat, presenter, self.directory, clock, self.rollouts
+            store, catalogue, chat, presenter, self.directory, clock, self.rollouts, self.delivery
+        )
+        tools = Tools(
+            store, catalogue, chat, clock, self.directory, self.delivery, self.rollouts, new_id
         )
         performer = RolloutPerformer(changes, checks, self.posting)
         look = RolloutLook(catalogue, clock, options.longest_gap)
-        self._parts = {p.kind.name: p for p in (Part(self.rollouts, performer, look), *more)}
+        self._parts = {p.kind.name: p for p in (Part(self.rollouts, performer, look), *more(tools))}
         self._outbox_wake, self._inbox_wake = asyncio.Event(), asyncio.Event()
         self._tick_wake = asyncio.Event()
         self._outbox = Outbox(

@@ -1,7 +1,6 @@
 """Saying it in the chat: one living card, its log, and who has to be asked or woken.
 
-A message is posted once: after an attempt with an unknown end it is looked for by its key first.
-Where a channel can't be written to, the default channel gets it, and says so.
+How a message gets to its place, and only once, is the business of `bot.engine.delivery`.
 """
 
 import msgspec
@@ -12,22 +11,14 @@ from bot.domain.events import AskSigners, Page, PostThread, Whisper
 from bot.domain.rollout import Rollout
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import Clock
+from bot.engine.delivery import Delivery, card_key
 from bot.engine.directory import Directory
-from bot.engine.outbox import NotYetError, Work
+from bot.engine.outbox import Work
 from bot.engine.presenting import Presenter
 from bot.engine.rollouts import RolloutKind
 from bot.ports import Chat, Message, PermanentError, Posted, TemporaryError
 from bot.store.database import Store
 from bot.store.queries import records, rollouts
-
-UNREACHABLE = frozenset({"channel_not_found", "is_archived", "is_inactive", "not_in_channel"})
-"""Slack's words for a channel that the bot can't write to; an edit says is_inactive."""
-
-GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
-"""Slack's words for a message that can't be edited any more."""
-
-LOST_PLACE = UNREACHABLE | {"thread_not_found"}
-"""Slack's words for a thread that takes nothing more."""
 
 RECENT = 10
 
@@ -47,6 +38,7 @@ class Posting:
         directory: Directory,
         clock: Clock,
         kind: RolloutKind,
+        delivery: Delivery,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -55,6 +47,7 @@ class Posting:
         self._directory = directory
         self._clock = clock
         self._kind = kind
+        self._delivery = delivery
 
     # --- the card and its thread ------------------------------------------------------------
 
@@ -62,44 +55,16 @@ class Posting:
         """Post the card, or bring it up to date."""
         rollout: Rollout = work.aggregate
         card = self._presenter.card(rollout, self._clock.now())
-        key = card_key(rollout.id)
-        sent = await self._sent(key) or await self._lost_card(card, key, work)
-        if sent is not None:
-            try:
-                posted = Posted(sent.channel, sent.ts)
-                await self._chat.update(posted, msgspec.structs.replace(card, channel=sent.channel))
-            except PermanentError as error:
-                if error.code not in GONE | UNREACHABLE:
-                    raise
-                await self._store.transact(lambda conn: records.forget_sent(conn, key))
-            else:
-                return
-        new = await self._post(card, key, "card", work, look=False)
-        if new.channel != card.channel:
-            await self._explain(rollout, card, new, work)
-
-    async def _lost_card(self, card: Message, key: str, work: Work) -> records.Sent | None:
-        """A card whose posting had an unknown end. It says what was so then: it is edited next."""
-        found = await self._look(card, key) if work.row.look_first else None
-        return None if found is None else await self._remember(found, key, "card", work)
+        there, new = await self._delivery.living(card, card_key(rollout.id), "card", work)
+        if new and there.channel != card.channel:
+            await self._explain(rollout, card, there, work)
 
     async def thread(self, work: Work, effect: PostThread) -> None:
         """Say something under the card."""
         rollout: Rollout = work.aggregate
-        sent = await self._card_of(rollout)
-        message = msgspec.structs.replace(
-            self._presenter.thread(rollout, effect.text),
-            channel=sent.channel,
-            thread_ts=sent.ts,
-            broadcast=effect.broadcast,
-        )
-        try:
-            await self._post(message, work.row.key, "thread", work, look=work.row.look_first)
-        except PermanentError as error:
-            if error.code not in LOST_PLACE:
-                raise
-            # The card notices at its next edit and moves; what is said moves with it.
-            raise TemporaryError(f"the card has to move first ({error})") from error
+        under = await self._delivery.card_of(rollout.id)
+        message = self._presenter.thread(rollout, effect.text)
+        await self._delivery.reply(message, under, "thread", work, broadcast=effect.broadcast)
 
     async def _explain(
         self, rollout: Rollout, card: Message, new: records.Sent, work: Work
@@ -110,13 +75,7 @@ class Posting:
         note = msgspec.structs.replace(
             self._presenter.thread(rollout, text), channel=new.channel, thread_ts=new.ts
         )
-        await self._post(note, f"{new.key}:moved:{new.ts}", "thread", work, look=False)
-
-    async def _card_of(self, rollout: Rollout) -> records.Sent:
-        sent = await self._sent(card_key(rollout.id))
-        if sent is None:
-            raise NotYetError("the card is not posted yet")
-        return sent
+        await self._delivery.post(note, f"{new.key}:moved:{new.ts}", "thread", work, look=False)
 
     # --- people -----------------------------------------------------------------------------
 
@@ -126,7 +85,7 @@ class Posting:
         request = _request(rollout, effect.purpose)
         if request is None or request.complete:
             return
-        card = await self._card_of(rollout)
+        card = await self._delivery.card_of(rollout.id)
         link = await self._chat.permalink(Posted(card.channel, card.ts))
         signed = [signature.person for signature in request.signatures]
         people = await self._directory.signers(
@@ -149,9 +108,9 @@ class Posting:
 
     async def _ask_one(self, message: Message, user_id: str, work: Work) -> None:
         key = f"{work.row.key}:{user_id}"
-        if await self._sent(key) is None:
+        if await self._delivery.sent(key) is None:
             direct = msgspec.structs.replace(message, channel=await self._chat.direct(user_id))
-            await self._post(direct, key, "ask", work, look=work.row.look_first)
+            await self._delivery.post(direct, key, "ask", work, look=work.row.look_first)
 
     async def whisper(self, work: Work, effect: Whisper) -> None:
         """Tell one person; by direct message if they can't be told in the channel."""
@@ -159,7 +118,7 @@ class Posting:
             return
         rollout: Rollout = work.aggregate
         message = self._presenter.thread(rollout, effect.text)
-        sent = await self._sent(card_key(rollout.id))
+        sent = await self._delivery.sent(card_key(rollout.id))
         channel = sent.channel if sent else rollout.channel
         try:
             here = msgspec.structs.replace(message, channel=channel)
@@ -167,16 +126,18 @@ class Posting:
         except PermanentError:
             direct = await self._chat.direct(effect.user_id)
             there = msgspec.structs.replace(message, channel=direct)
-            await self._post(there, work.row.key, "whisper", work, look=work.row.look_first)
+            await self._delivery.post(
+                there, work.row.key, "whisper", work, look=work.row.look_first
+            )
 
     async def page(self, work: Work, effect: Page) -> None:
         """Say it where somebody looks now."""
         channels = self._catalogue.channels
         channel = channels.critical or channels.default or work.aggregate.channel
-        card = await self._sent(card_key(work.aggregate.id))
-        link = await self._link(card) if card is not None else ""
+        card = await self._delivery.sent(card_key(work.aggregate.id))
+        link = await self._delivery.link(card)
         message = self._presenter.page(work.aggregate, effect.text, channel, link)
-        await self._post(message, work.row.key, "page", work, look=work.row.look_first)
+        await self._delivery.post(message, work.row.key, "page", work, look=work.row.look_first)
 
     # --- Home tabs --------------------------------------------------------------------------
 
@@ -210,76 +171,6 @@ class Posting:
         sent = {each: records.sent(conn, card_key(each)) for each in shown}
         cards = {each: Posted(card.channel, card.ts) for each, card in sent.items() if card}
         return waiting, live, recent, cards
-
-    async def _link(self, card: records.Sent) -> str:
-        """The address of the card; a page goes out without one rather than late."""
-        try:
-            return await self._chat.permalink(Posted(card.channel, card.ts))
-        except (TemporaryError, PermanentError):
-            return ""
-
-    # --- posting ----------------------------------------------------------------------------
-
-    async def _sent(self, key: str) -> records.Sent | None:
-        return await self._store.transact(lambda conn: records.sent(conn, key))
-
-    async def _post(
-        self, message: Message, key: str, purpose: str, work: Work, *, look: bool
-    ) -> records.Sent:
-        """Post a message unless it is there, and remember where it is."""
-        known = await self._sent(key)
-        if known is not None:
-            return known
-        posted = await self._look(message, key) if look else None
-        if posted is None:
-            posted = await self._place(message, key)
-        return await self._remember(posted, key, purpose, work)
-
-    async def _remember(self, posted: Posted, key: str, purpose: str, work: Work) -> records.Sent:
-        sent = records.Sent(
-            key=key,
-            channel=posted.channel,
-            ts=posted.ts,
-            purpose=purpose,
-            kind=work.kind.name,
-            aggregate_id=work.row.aggregate_id,
-        )
-        now = self._clock.now()
-        await self._store.transact(lambda conn: records.remember_sent(conn, sent, now))
-        return sent
-
-    async def _look(self, message: Message, key: str) -> Posted | None:
-        for channel in self._places(message):
-            try:
-                found = await self._chat.find(channel, key, message.thread_ts)
-            except PermanentError:
-                # Where reading is not allowed, a second copy is the smaller evil.
-                continue
-            if found is not None:
-                return found
-        return None
-
-    async def _place(self, message: Message, key: str) -> Posted:
-        *others, last = self._places(message)
-        for channel in others:
-            try:
-                return await self._chat.post(msgspec.structs.replace(message, channel=channel), key)
-            except PermanentError as error:
-                if error.code not in UNREACHABLE:
-                    raise
-        return await self._chat.post(msgspec.structs.replace(message, channel=last), key)
-
-    def _places(self, message: Message) -> list[str]:
-        """Where to try: a thread has only one place."""
-        default = self._catalogue.channels.default
-        if message.thread_ts or not default or default == message.channel:
-            return [message.channel]
-        return [message.channel, default]
-
-
-def card_key(rollout_id: str) -> str:
-    """The key of the one card of a rollout."""
-    return f"card:rollout:{rollout_id}"
 
 
 def _request(rollout: Rollout, purpose: str) -> Request | None:
