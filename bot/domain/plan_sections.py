@@ -16,6 +16,7 @@ TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Date = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Day = Annotated[str, Meta(pattern=r"^day [1-9][0-9]{0,2}$")]
 Offset = Annotated[str, Meta(pattern=r"^[+-][0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)$")]
+Within = Annotated[str, Meta(pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)|next_business_day)$")]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 Step = str | Mapping[Name, str]
@@ -160,7 +161,7 @@ class TimerDocument(Closed, frozen=True, kw_only=True):
     """
 
     when: str
-    within: Duration | Literal["next_business_day"]
+    within: Within
     due: Name
     by: tuple[Name, ...] = ()
 

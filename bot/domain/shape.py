@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 EXAMPLES: Mapping[str, str] = {
     r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)$": "a duration; write a number and a unit, like 30s, 5m, 2h",
+    r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)|next_business_day)$": (
+        "a duration; write a number and a unit, like 30m, or next_business_day"
+    ),
     r"^[0-9]+(\.[0-9]+)?%$": "a percentage; write it like 5% or 0.1%",
     r"^[a-z][a-z0-9_]*$": "a name; write small letters, digits and _",
     r"^[a-z0-9][a-z0-9-]*$": "a name; write small letters, digits and -",

@@ -42,7 +42,9 @@ def test_plans_of_a_folder_are_there_beside_the_built_in_ones(folder: Path) -> N
     (folder / "notes.txt").write_text("not a plan")
     found = library([folder])
     assert found.names() == (
-        "own", "quickstart", "whispercache-bluegreen", "whispercache-canary",
+        "batch-patches-waves", "crypto-watch-linear", "own", "proofile-staged", "quickstart",
+        "sarvanom-feature", "sarvanom-hotfix", "sarvanom-major", "whispercache-bluegreen",
+        "whispercache-canary",
     )  # fmt: skip
     assert found.get("own").name == "own"
     assert found.file("own") == str(folder / "own.yaml")

@@ -80,7 +80,8 @@ def test_every_metric_of_a_plan_is_looked_at(name: str) -> None:
     gates = [gate for wave in plan.waves for gate in (*wave.gates, *wave.triggers)]
     alerts = [alert for rules in plan.alerts.values() for alert in rules]
     used = {c.comparison.subject for c in (*gates, *plan.triggers, *alerts) if c.comparison}
-    assert set(plan.metrics) == used
+    aimed = {text.split()[0] for texts in plan.sections.targets.values() for text in texts}
+    assert set(plan.metrics) == used | aimed | set(plan.sections.levels)
 
 
 def test_every_condition_with_a_track_can_tell_the_two_sides_apart() -> None:
