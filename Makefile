@@ -14,10 +14,10 @@ SOURCES := bot commands tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test real browser bench check format lock schemas wheel clean
+.PHONY: help demo test real browser bench check format lock requirements schemas wheel clean
 
 help: ## List these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
 
 demo: $(RUNTIME) ## Try it without a Slack account (PORT=8800)
 	$(BIN)/countersign demo --port $(PORT)
@@ -34,12 +34,13 @@ browser: $(DEV) build ## The tests that drive Chromium
 bench: $(DEV) build ## How soon bad traffic is taken off, on real HAProxy and Prometheus
 	$(BIN)/python -m tests.bench.reaction --faults 10 $(ARGS)
 
-check: $(DEV) ## Lint, format, types, arrows between packages, sizes
+check: $(DEV) ## Lint, format, types, arrows between packages, sizes, requirements
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.checks.sizes
+	$(BIN)/python -m tests.requirements --check
 
 format: $(DEV) ## Rewrite the code the way `make check` wants it
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -53,6 +54,9 @@ LOCK = printf 'setuptools>=80\n' | $(BIN)/uv pip compile --quiet --universal --p
 lock: $(DEV) ## Lock the newest versions that pyproject.toml allows (ARGS="--upgrade")
 	$(LOCK) $(ARGS) --output-file requirements.txt
 	$(LOCK) $(ARGS) --extra dev --constraints requirements.txt --output-file requirements-dev.txt
+
+requirements: $(DEV) ## Write docs/requirements.md: what is asked for, and the tests that show it
+	$(BIN)/python -m tests.requirements
 
 schemas: $(DEV) ## Rebuild tests/schemas (needs npm)
 	$(BIN)/python -m tests.checks.generate_schemas
