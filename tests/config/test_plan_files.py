@@ -113,6 +113,21 @@ def test_quickstart_goes_back_after_two_bad_windows_of_two_seconds() -> None:
 # --- the canary plan ------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(
+    "whispercache-canary",
+    "W-007",
+    "W-008",
+    "W-068",
+    "W-071",
+    "W-082",
+    "W-083",
+    "W-084",
+    "W-087",
+    "W-088",
+    "W-089",
+    "W-090",
+    "X-04",
+)
 def test_the_canary_plan_has_four_waves_with_their_instances_and_soaks() -> None:
     waves = [(wave.traffic, wave.instances, wave.soak) for wave in CANARY.waves]
     assert waves == [
@@ -123,6 +138,7 @@ def test_the_canary_plan_has_four_waves_with_their_instances_and_soaks() -> None
     ]
 
 
+@pytest.mark.requirement("W-084", "W-085", "W-086")
 def test_the_canary_plan_goes_on_below_a_tenth_of_a_percent() -> None:
     assert gates(CANARY, 0) == [below("error_rate", 0.001), below("latency_p99", 0.5)]
     assert gates(CANARY, 1) == [below("error_rate", 0.001)]
@@ -136,6 +152,7 @@ def test_a_responsible_person_ends_the_last_wave_of_the_canary_plan() -> None:
     assert (gate.kind, gate.by, gate.optional) == ("attest", ("release_manager",), False)
 
 
+@pytest.mark.requirement("W-060", "W-061", "W-062", "S3-01", "S3-02")
 def test_three_roles_sign_a_release_and_any_two_people_a_rollback() -> None:
     assert CANARY.approval.roles == ("security", "operations", "product")
     assert CANARY.approval.any == 0
@@ -186,11 +203,13 @@ def test_four_warnings_are_posted() -> None:
     ]
 
 
+@pytest.mark.requirement("S4-02a", "W-023", "W-100")
 def test_health_is_asked_every_ten_seconds_and_the_99th_percentile_is_watched() -> None:
     assert (CANARY.metrics["health"].url, CANARY.metrics["health"].every) == ("/health", "10s")
     assert CANARY.metrics["latency_p99"].q == 0.99
 
 
+@pytest.mark.requirement("S4-04c")
 def test_the_losing_side_drains_for_half_a_minute_and_stays_for_an_hour() -> None:
     assert CANARY.drain == seconds(30)
     assert CANARY.keep_previous == minutes(60)
@@ -210,6 +229,7 @@ def test_a_wave_that_can_not_be_judged_soaks_for_at_most_twice_its_time() -> Non
 # --- the blue-green plan --------------------------------------------------------------------
 
 
+@pytest.mark.requirement("whispercache-bluegreen", "W-076", "W-078", "X-02")
 def test_blue_green_tries_out_without_traffic_and_then_moves_over() -> None:
     waves = [(wave.traffic, wave.soak, wave.on_breach) for wave in BLUE_GREEN.waves]
     none = seconds(0)
@@ -223,6 +243,7 @@ def test_blue_green_tries_out_without_traffic_and_then_moves_over() -> None:
     assert all(wave.instances is None for wave in BLUE_GREEN.waves)
 
 
+@pytest.mark.requirement("W-075", "W-077")
 def test_blue_green_checks_first_then_errors_then_latency() -> None:
     first = [(gate.kind, gate.text) for gate in BLUE_GREEN.waves[0].gates]
     assert first == [("check", "smoke_tests"), ("check", "connectivity"), ("check", "cache_warm")]
@@ -231,10 +252,12 @@ def test_blue_green_checks_first_then_errors_then_latency() -> None:
     assert gates(BLUE_GREEN, 3) == gates(BLUE_GREEN, 4) == []
 
 
+@pytest.mark.requirement("W-079", "X-02")
 def test_the_old_side_of_blue_green_is_idle_for_one_hour_in_all() -> None:
     assert BLUE_GREEN.waves[-1].soak + BLUE_GREEN.keep_previous == minutes(60)
 
 
+@pytest.mark.requirement("W-060", "W-061", "W-062")
 def test_blue_green_shares_everything_else_with_the_canary_plan() -> None:
     assert BLUE_GREEN.triggers == CANARY.triggers
     assert BLUE_GREEN.alerts == CANARY.alerts

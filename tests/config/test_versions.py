@@ -46,6 +46,7 @@ def test_a_version_is_written_back_as_it_was_read(text: str) -> None:
     "text",
     [*WRONG, "", " 1.0.0", "1.0.0 ", "1.0.0\n", "1.0.0\x00", "1.\u0662.3", "\uff11.0.0", "1.0.0-ä"],
 )
+@pytest.mark.requirement("W-032")
 def test_everything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a version\. Write it like v1\.2\.0") as caught:
         parse_version(text)
@@ -70,6 +71,7 @@ def test_the_build_does_not_count_in_the_order() -> None:
     assert one != other
 
 
+@pytest.mark.requirement("W-032", "W-033")
 def test_the_parts_of_a_version_are_told_apart() -> None:
     assert parse_version("v1.2.0-rc.1+staging.20251201") == Version(
         1, 2, 0, ("rc", "1"), ("staging", "20251201")

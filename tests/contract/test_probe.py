@@ -78,10 +78,12 @@ async def stage() -> AsyncIterator[Stage]:
         yield stage
 
 
+@pytest.mark.requirement("W-091")
 async def test_a_healthy_service_is_ok(stage: Stage) -> None:
     assert await stage.probe() == Probe(True)
 
 
+@pytest.mark.requirement("W-091")
 async def test_a_degraded_service_still_serves_and_says_so(stage: Stage) -> None:
     stage.service.body = {
         "status": "degraded",
@@ -90,6 +92,7 @@ async def test_a_degraded_service_still_serves_and_says_so(stage: Stage) -> None
     assert await stage.probe() == Probe(True, "degraded: cache degraded")
 
 
+@pytest.mark.requirement("W-091")
 async def test_an_unhealthy_service_is_not_ok_and_says_what_is_wrong(stage: Stage) -> None:
     body = {"status": "unhealthy", "checks": {"database": {"status": "unhealthy"}}}
     stage.service.response = JSONResponse(body, 503)
@@ -134,6 +137,7 @@ async def test_having_no_free_connection_here_says_nothing_about_the_service(sta
 @pytest.mark.parametrize(
     ("age", "known"), [(0, True), (60, True), (61, False), (-30, True), (100_000, False)]
 )
+@pytest.mark.requirement("W-092")
 async def test_a_report_that_was_written_long_ago_is_missing_data(
     stage: Stage, age: float, known: bool
 ) -> None:
@@ -142,6 +146,7 @@ async def test_a_report_that_was_written_long_ago_is_missing_data(
     assert isinstance(await stage.read(), Sample) is known
 
 
+@pytest.mark.requirement("W-103")
 async def test_readiness_is_only_a_status(stage: Stage) -> None:
     ready = msgspec.structs.replace(HEALTH, url="/ready")
     assert await stage.probe(ready) == Probe(True)

@@ -71,6 +71,7 @@ def of(kind: type[Effect], effects: tuple[Effect, ...]) -> list[Effect]:
 # --- signatures -----------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("W-002")
 def test_two_different_people_start_it_and_the_second_signature_asks_for_a_last_look() -> None:
     waiting = b.awaiting()
     one, first = decide(waiting, b.signed(ADA, waiting), NOW)
@@ -228,6 +229,7 @@ def test_the_waves_go_up_in_order_and_the_last_is_promoted() -> None:
     assert of(Promote, effects)
 
 
+@pytest.mark.requirement("W-086")
 def test_a_failed_gate_at_the_end_of_a_soak_rolls_back() -> None:
     after, effects = decide(b.soaking(), b.counted(20, 1000, 30), NOW)
     assert after.phase is Phase.ROLLING_BACK
@@ -291,6 +293,7 @@ def test_a_deployer_that_cannot_be_read_stops_the_clock_too() -> None:
     assert (blind.phase, blind.soak_done) == (Phase.SOAKING, timedelta())
 
 
+@pytest.mark.requirement("W-135", "S3-08", "X-23")
 def test_a_broken_trigger_takes_the_traffic_off_at_once() -> None:
     rollout = b.soaking()
     rollout = step(rollout, b.counted(3, 10, 0), NOW + 2 * SECOND)
@@ -383,6 +386,7 @@ def test_a_shift_that_arrived_in_spite_of_the_pause_is_known_and_its_soak_begins
     assert step(arrived, ResumeRequested(ADA)).phase is Phase.SOAKING
 
 
+@pytest.mark.requirement("X-37", "S3-08")
 def test_anybody_may_pause_but_not_resume() -> None:
     held = step(b.soaking(), PauseRequested(NOBODY))
     assert held.phase is Phase.PAUSED
@@ -439,6 +443,7 @@ def test_a_wave_that_asks_waits_for_advance() -> None:
 # --- going back -----------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("W-141")
 def test_a_rollback_takes_back_what_was_asked_before_and_is_quarantined_when_done() -> None:
     start = b.soaking()
     back, effects = decide(start, RollbackRequested(ADA, "slow", "q"), NOW)
@@ -460,6 +465,7 @@ def two() -> Rollout:
     return b.soaking(b.plan(rollback_approval=b.TWO_TO_ROLL_BACK))
 
 
+@pytest.mark.requirement("W-144", "S3-02", "X-23")
 def test_where_the_plan_wants_signatures_the_rise_stops_at_once_and_two_people_sign() -> None:
     asked, effects = decide(two(), RollbackRequested(MARY, "slow", "q2"), NOW)
     assert asked.phase is Phase.PAUSED
@@ -504,6 +510,7 @@ def test_a_refused_rollback_calls_people_and_is_tried_again_for_ever() -> None:
     assert again.op_key
 
 
+@pytest.mark.requirement("W-141")
 def test_a_quarantine_is_lifted_by_two_different_people() -> None:
     start = b.rolled_back()
     one = step(start, QuarantineReleaseSigned(ADA))
@@ -538,6 +545,7 @@ def test_a_step_back_by_the_plan_holds_at_the_lower_traffic_for_a_person() -> No
 # --- what is shown --------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("S-082")
 def test_the_card_of_a_quiet_soak_is_redrawn_every_three_seconds() -> None:
     rollout = b.soaking()
     drawn = [

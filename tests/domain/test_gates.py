@@ -49,6 +49,7 @@ def judge(text: str, *measurements: Measurement, min_requests: int = 1) -> Findi
         ("error_rate > 1%", 1, 100, FAIL),
     ],
 )
+@pytest.mark.requirement("X-13", "X-34")
 def test_a_share_is_compared_strictly(
     text: str, bad: float, total: float, verdict: Verdict
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_metric_that_the_plan_does_not_define_is_unknown() -> None:
         ("success_rate > baseline - 1pp", (31, 1000), (20, 1000), FAIL),
     ],
 )
+@pytest.mark.requirement("X-03")
 def test_relative_limits_compare_with_the_baseline(
     text: str, canary: tuple[float, float], baseline: tuple[float, float], verdict: Verdict
 ) -> None:

@@ -280,6 +280,7 @@ def test_a_condition_that_only_notifies_ends_with_the_first_good_row() -> None:
     assert follow(rule, ticks) == [FAIL, FAIL, PASS, FAIL]
 
 
+@pytest.mark.requirement("X-34")
 def test_a_limit_that_is_met_exactly_is_not_exceeded() -> None:
     rule = condition("error_rate > 5%", window=1)
     assert follow(rule, [(1, [errors(5, 100)])]) == [PASS]

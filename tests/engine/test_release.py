@@ -53,6 +53,7 @@ async def test_those_who_can_sign_are_asked_once_and_not_the_requester(world: Wo
     assert sorted(asked) == ["DU0ADA", "DU0GRACE"]
 
 
+@pytest.mark.requirement("W-002")
 async def test_one_signature_moves_nothing(world: World) -> None:
     await world.start()
     await world.sign_as("U0ADA")
@@ -92,6 +93,7 @@ async def test_nothing_begins_while_nobody_can_say_who_holds_a_role(world: World
     await world.until(Phase.SOAKING)
 
 
+@pytest.mark.requirement("W-135", "S3-08", "X-23")
 async def test_a_breach_takes_all_traffic_back_without_asking(world: World) -> None:
     await soaking(world)
     world.metrics.errors[Track.CANARY] = 0.5
@@ -100,6 +102,7 @@ async def test_a_breach_takes_all_traffic_back_without_asking(world: World) -> N
     assert any("Rolling back" in text for text in world.chat.texts("C0CRITICAL"))
 
 
+@pytest.mark.requirement("W-141")
 async def test_a_rolled_back_artifact_does_not_start_again(world: World) -> None:
     await soaking(world)
     world.metrics.errors[Track.CANARY] = 0.5

@@ -47,6 +47,7 @@ async def test_slack_is_left_alone_for_as_long_as_it_asks(world: World) -> None:
     assert cards(world) == ["v2 awaiting_approval 0"]
 
 
+@pytest.mark.requirement("X-19")
 async def test_a_card_is_edited_at_most_once_a_second_and_ends_up_true(world: World) -> None:
     world.engine = world.build(Options(card_pace=timedelta(seconds=1)))
     await world.start()

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
+
 from bot.domain.rollout import Phase
 from tests.scenarios.world import World
 
@@ -40,6 +42,7 @@ async def test_a_rollback_after_completion_installs_the_old_version_again(world:
     world.page_about("customers complain")
 
 
+@pytest.mark.requirement("W-081", "S4-04c")
 async def test_a_rollback_during_the_watch_switches_without_installing(world: World) -> None:
     await world.start("v1.2.0")
     await world.sign()
@@ -51,6 +54,7 @@ async def test_a_rollback_during_the_watch_switches_without_installing(world: Wo
     world.page_about("Rolling back to v1.0.0")
 
 
+@pytest.mark.requirement("W-009", "W-135", "X-23")
 async def test_a_broken_version_is_taken_back_without_anybody(world: World) -> None:
     world.break_version("v1.3.0", 0.3)
     await world.start("v1.3.0")
@@ -72,6 +76,7 @@ async def test_a_version_that_breaks_late_is_taken_back_late(world: World) -> No
     world.page_about("Rolling back")
 
 
+@pytest.mark.requirement("W-141")
 async def test_a_quarantined_version_needs_two_people_before_it_may_run_again(
     world: World,
 ) -> None:

@@ -55,6 +55,7 @@ async def test_people_from_outside_can_not_even_pause_or_start(world: World, per
     assert (await world.rollout()).phase is Phase.SOAKING
 
 
+@pytest.mark.requirement("X-37")
 async def test_somebody_without_a_role_may_pause_but_not_resume(world: World) -> None:
     await world.soaking(5)
     await world.click("new", "pause")

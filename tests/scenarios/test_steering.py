@@ -118,6 +118,7 @@ async def careful(world: World) -> Rollout:
     return await world.soaking(10, "v1.2.0", "--plan careful")
 
 
+@pytest.mark.requirement("W-142", "W-144", "W-146", "S3-02", "X-23")
 async def test_a_rollback_that_wants_two_people_stops_the_rise_at_once(world: World) -> None:
     await careful(world)
     await world.say("alan", "/rollback checkout customers complain")
@@ -208,6 +209,7 @@ async def test_a_rollback_signed_by_two_works_while_slack_does_not_say_who_they_
     world.page_about("the tills are down")
 
 
+@pytest.mark.requirement("W-142", "S-115")
 async def test_a_rollback_names_the_version_it_means(world: World) -> None:
     await world.soaking(25)
     await world.say("grace", "/rollback v1.1.0 wrong one")
@@ -218,6 +220,7 @@ async def test_a_rollback_names_the_version_it_means(world: World) -> None:
     world.page_about("this one")
 
 
+@pytest.mark.requirement("W-143")
 async def test_a_rollback_asked_for_twice_is_done_once(world: World) -> None:
     await world.soaking(25)
     seen = world.card()
@@ -243,6 +246,7 @@ async def test_an_expired_rollback_request_leaves_the_release_paused(world: Worl
     assert "resume" in world.card().buttons
 
 
+@pytest.mark.requirement("W-143", "W-144")
 async def test_a_rollback_of_a_release_that_is_complete_can_want_two_people(world: World) -> None:
     world.step = timedelta(seconds=15)
     await world.soaking(50, "v1.2.0", "--plan careful")

@@ -222,6 +222,7 @@ async def test_what_is_over_asks_for_no_more_signatures(world: World) -> None:
     assert "Still to sign" not in await told(world, "/release status")
 
 
+@pytest.mark.requirement("S-115")
 async def test_a_rollback_works_without_slack(world: World) -> None:
     await world.soaking(5)
     answer = await world.hook(

@@ -21,6 +21,7 @@ TOKENS = [
 
 
 @pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.requirement("X-38")
 def test_what_opens_a_door_is_taken_out(token: str) -> None:
     shown = redact(f"failed with {token} here")
     for secret in ("abc", "hunter2", "commands/T1"):
@@ -58,6 +59,7 @@ def test_a_librarys_logger_is_made_once_and_is_not_taken_for_debug() -> None:
     assert library_logger().level > logging.INFO
 
 
+@pytest.mark.requirement("X-38")
 def test_a_secret_is_only_revealed_on_purpose() -> None:
     secret = Secret("hunter2")
     assert secret.reveal() == "hunter2"

@@ -1,0 +1,265 @@
+"""Making one condition of a built-in plan true, by the least that is enough, in virtual time.
+
+A `Rule` is a trigger or an alert: readings of one metric, window after window. A `Gate` is judged
+over a whole soak. Both are driven through `decide`, on the plan as it is shipped.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+
+import msgspec
+
+from bot.domain.conditions import Condition
+from bot.domain.decisions import decide
+from bot.domain.events import (
+    Effect,
+    ItemTicked,
+    Measured,
+    Page,
+    PostThread,
+    RolloutEvent,
+    Seen,
+)
+from bot.domain.metering import begin_wave
+from bot.domain.people import Actor
+from bot.domain.rollout import Phase, Rollout
+from bot.domain.samples import (
+    Buckets,
+    Counts,
+    Gauge,
+    Measurement,
+    Probe,
+    Sample,
+    Track,
+    Value,
+)
+from bot.plans import PlanLibrary, library
+from tests.domain import builders as b
+
+STEPS = 4
+"""Looks in each window."""
+
+
+@cache
+def plans() -> PlanLibrary:
+    return library()
+
+
+# --- readings -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one look finds: on the candidate, and on the side before where that is asked for."""
+
+    canary: Value
+    baseline: Value | None = None
+
+
+def share(bad: float, of: float = 1000, base: tuple[float, float] | None = None) -> Side:
+    """So many bad ones of so many; base: the same of the baseline."""
+    return Side(Counts(bad, of), Counts(*base) if base else None)
+
+
+def slow(n: float, than: float, of: float = 1000, base: float | None = None) -> Side:
+    """So many of the requests took longer than `than` seconds; the others just that long.
+
+    base: the edge, in seconds, that no request of the baseline exceeds.
+    """
+    edges = sorted({than, *([base] if base else [])})
+    ours = tuple((edge, of - n if edge >= than else 0.0) for edge in edges)
+    theirs = tuple((edge, of if edge >= base else 0.0) for edge in edges) if base else ()
+    return Side(Buckets(of, ours), Buckets(of, theirs) if base else None)
+
+
+def level(value: float, base: float | None = None) -> Side:
+    """A gauge, in base units: shares are 0..1."""
+    return Side(Gauge(value), None if base is None else Gauge(base))
+
+
+def times(n: float) -> Side:
+    """Something happened so often since the last look."""
+    return Side(Counts(n, n))
+
+
+UP = Side(Probe(True))
+DOWN = Side(Probe(False, "HTTP 503"))
+
+
+# --- what a test says -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A trigger or an alert.
+
+    rows: what it shows. over: readings that satisfy it by the least. limit: readings exactly at the
+    limit, or whatever is just not enough. windows: how many in a row it takes, of `window` seconds.
+    each: seconds between two looks, None: four looks in each window. does: rollback, step_back,
+    pause, page or notify. fine: readings without any trouble, for the window that breaks the row.
+    """
+
+    rows: tuple[str, ...]
+    plan: str
+    wave: str
+    metric: str
+    over: Side
+    limit: Side
+    window: float
+    does: str
+    windows: int = 1
+    each: float | None = None
+    fine: Side | None = None
+    before: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def step(self) -> float:
+        return self.each or self.window / STEPS
+
+    @property
+    def name(self) -> str:
+        return f"{self.rows[0]}-{self.metric}-{self.wave}"
+
+    @property
+    def condition(self) -> Condition:
+        """What the plan says about it."""
+        plan = plans().get(self.plan)
+        wave = next(wave for wave in plan.waves if wave.id == self.wave)
+        levels = {"page": "critical", "notify": "warning"}
+        found = plan.alerts.get(levels.get(self.does, ""), plan.triggers_of(wave))
+        return next(c for c in found if c.text.startswith(self.metric))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate of a wave: `over` is bad enough to fail, `limit` exactly at it, `under` good enough.
+
+    does: what a failure does. The numbers of the other gates come from `good`.
+    """
+
+    rows: tuple[str, ...]
+    plan: str
+    wave: str
+    metric: str
+    over: Side
+    limit: Side
+    under: Side
+    does: str
+    good: Mapping[str, Side]
+    before: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.rows[0]}-{self.metric}-{self.wave}"
+
+
+# --- driving --------------------------------------------------------------------------------
+
+
+class Drive:
+    """A rollout in the middle of one wave of a plan."""
+
+    def __init__(self, plan: str, wave: str, before: Mapping[str, Value] | None = None) -> None:
+        self.now = b.NOW
+        self.effects: list[Effect] = []
+        self.rollout = at_wave(plan, wave, self.now, before or {})
+
+    def happens(self, event: RolloutEvent) -> None:
+        """Let something happen now."""
+        self.rollout, effects = decide(self.rollout, event, self.now)
+        self.effects += effects
+
+    def look(self, seconds: float, readings: Mapping[str, Side]) -> None:
+        """Time passes, and then the bot looks."""
+        self.now += timedelta(seconds=seconds)
+        at = Seen("v1.1.0", "v1.2.0", self.rollout.weight)
+        self.happens(Measured(_measurements(readings, self.now), timedelta(seconds=seconds), at))
+
+    def looks(self, n: int, seconds: float, readings: Mapping[str, Side]) -> None:
+        for _ in range(n):
+            self.look(seconds, readings)
+
+    def answer_everything(self) -> None:
+        """Somebody of the right role says yes to each question of the wave; checks pass."""
+        for gate in self.rollout.current_wave.gates:
+            if gate.kind in {"attest", "check"}:
+                person = Actor("olga", "U0OLGA", gate.by or ("release_manager",))
+                self.happens(ItemTicked(person, gate.id, ok=True))
+
+    @property
+    def done(self) -> str:
+        """What was done about it so far: the strongest thing."""
+        match self.rollout.phase:
+            case Phase.ROLLING_BACK:
+                return "rollback"
+            case Phase.STEPPING_BACK:
+                return "step_back"
+            case Phase.PAUSED:
+                return "pause"
+            case Phase.SHIFTING | Phase.PROMOTING:
+                return "go on"
+            case _:
+                return self._told
+
+    @property
+    def _told(self) -> str:
+        if self.paged:
+            return "page"
+        return "notify" if self.said("Warning: ") else "nothing"
+
+    @property
+    def paged(self) -> list[str]:
+        """What people were called for."""
+        return [effect.text for effect in self.effects if isinstance(effect, Page)]
+
+    @property
+    def posted(self) -> list[str]:
+        """What was said in the thread."""
+        return [effect.text for effect in self.effects if isinstance(effect, PostThread)]
+
+    def said(self, start: str) -> bool:
+        """Whether something that begins like this was posted."""
+        return any(text.startswith(start) for text in self.posted)
+
+
+def at_wave(plan_name: str, wave_id: str, now: datetime, before: Mapping[str, Value]) -> Rollout:
+    """A rollout whose wave was just confirmed. before: totals of the wave before, by metric."""
+    plan = plans().get(plan_name)
+    index = next(n for n, wave in enumerate(plan.waves) if wave.id == wave_id)
+    wave = plan.waves[index]
+    return msgspec.structs.replace(
+        b.soaking(),
+        plan=plan,
+        wave=index,
+        weight=wave.traffic,
+        target_weight=wave.traffic,
+        wave_applied_at=now,
+        phase_since=now,
+        posted_at=now,
+        meter=begin_wave(b.soaking().meter, wave_id, now),
+    )
+
+
+def _measurements(readings: Mapping[str, Side], now: datetime) -> tuple[Measurement, ...]:
+    found: list[Measurement] = []
+    for metric, side in readings.items():
+        found.append(Measurement(metric, Track.CANARY, Sample(side.canary, now)))
+        if side.baseline is not None:
+            found.append(Measurement(metric, Track.BASELINE, Sample(side.baseline, now)))
+    return tuple(found)
+
+
+def soak_through(gate: Gate, readings: Side, looks: int = 8) -> Drive:
+    """Serve the wave's soak with these readings of the gate's metric, and answer all questions."""
+    drive = Drive(gate.plan, gate.wave, gate.before)
+    drive.answer_everything()
+    soak = max(drive.rollout.current_wave.soak.total_seconds(), looks)
+    everything = {**gate.good, gate.metric: readings}
+    drive.looks(looks, soak / looks, everything)
+    return drive
+
+
+def names(cases: Sequence[Rule | Gate]) -> list[str]:
+    return [case.name for case in cases]
