@@ -188,6 +188,9 @@ class Drive:
                 person = Actor("olga", "U0OLGA", gate.by or ("release_manager",))
                 self.happens(ItemTicked(person, gate.id, ok=True))
 
+    def is_in(self, phase: Phase) -> bool:
+        return self.rollout.phase is phase
+
     @property
     def done(self) -> str:
         """What was done about it so far: the strongest thing."""

@@ -1,0 +1,145 @@
+"""How releases go under the built-in plans: what comes first, how long it takes, what is posted."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.events import (
+    ItemTicked,
+    Measured,
+    Promoted,
+    Retire,
+    Retired,
+    RollbackRequested,
+    Seen,
+    SetTraffic,
+    SwitchBack,
+    WaveApplied,
+)
+from bot.domain.people import Actor
+from bot.domain.rollout import MEASURING, Phase
+from tests.domain import builders as b
+from tests.requirements.acting import Drive, Side, plans, share, slow
+from tests.requirements.whispercache import GOOD, MANY
+
+HOUR = timedelta(hours=1)
+LIVE = Seen("v1.2.0", "v1.1.0", 0.0)
+BLUE_GREEN = "whispercache-bluegreen"
+CANARY = "whispercache-canary"
+
+
+def passes(drive: Drive, good: dict[str, Side]) -> None:
+    """The wave's soak is served with good numbers, its questions are answered, and it is left."""
+    drive.answer_everything()
+    soak = max(drive.rollout.current_wave.soak.total_seconds(), 60)
+    drive.looks(4, soak / 4, good)
+
+
+def checked(gate: str) -> ItemTicked:
+    """A check that ran and passed."""
+    return ItemTicked(Actor("countersign", "", (), via="bot"), gate, ok=True)
+
+
+def arrives(drive: Drive) -> None:
+    """The deployer confirms what it was asked for."""
+    key, weight = drive.rollout.op_key, drive.rollout.target_weight
+    drive.happens(WaveApplied(key, Seen("v1.1.0", "v1.2.0", weight)))
+
+
+# --- whispercache -------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement(
+    "whispercache-canary", "W-007", "W-008", "W-031", "W-068", "W-071", "W-083", "W-090"
+)
+def test_the_canary_plan_goes_through_its_waves_in_order_and_is_then_complete() -> None:
+    drive = Drive(CANARY, "canary")
+    began = drive.now
+    weights = [drive.rollout.weight]
+    for _ in range(3):
+        passes(drive, GOOD)
+        arrives(drive)
+        weights.append(drive.rollout.weight)
+    assert weights == [5, 25, 50, 100]
+    assert drive.now - began == 2 * HOUR
+    passes(drive, GOOD)
+    assert drive.now - began == 4 * HOUR
+    drive.happens(Promoted(drive.rollout.op_key, LIVE))
+    while drive.is_in(Phase.WATCHING) and not drive.rollout.op_key:
+        drive.now += HOUR / 4
+        drive.happens(Measured((), HOUR / 4, LIVE))
+    assert drive.now - began == 5 * HOUR
+    drive.happens(Retired(drive.rollout.op_key))
+    assert drive.is_in(Phase.COMPLETED)
+
+
+@pytest.mark.requirement("W-090")
+def test_two_hours_at_100_percent_end_with_the_word_of_somebody_responsible() -> None:
+    drive = Drive(CANARY, "full")
+    drive.looks(8, 900, GOOD)
+    assert drive.is_in(Phase.JUDGING)
+    assert not drive.rollout.soak_left
+    drive.answer_everything()
+    drive.look(1, GOOD)
+    assert drive.is_in(Phase.PROMOTING)
+
+
+@pytest.mark.requirement("W-075")
+@pytest.mark.parametrize("left_out", ["smoke_tests", "connectivity", "cache_warm"])
+def test_no_request_reaches_green_before_all_its_checks_have_passed(left_out: str) -> None:
+    drive = Drive(BLUE_GREEN, "green")
+    for gate in drive.rollout.current_wave.gates:
+        if gate.text != left_out:
+            drive.happens(checked(gate.id))
+    drive.looks(3, 600, GOOD)
+    assert drive.rollout.weight == 0
+    assert not any(isinstance(effect, SetTraffic) for effect in drive.effects)
+    drive.happens(
+        checked(next(g.id for g in drive.rollout.current_wave.gates if g.text == left_out))
+    )
+    drive.look(1, GOOD)
+    assert [e.weight for e in drive.effects if isinstance(e, SetTraffic)] == [5]
+
+
+@pytest.mark.requirement("W-079", "W-080", "X-02")
+def test_the_old_side_is_stopped_after_an_hour_and_not_before() -> None:
+    drive = Drive(BLUE_GREEN, "green-100")
+    drive.looks(59, 60, GOOD)
+    assert drive.is_in(Phase.SOAKING)
+    drive.look(60, GOOD)
+    assert drive.is_in(Phase.PROMOTING)
+    drive.happens(Promoted(drive.rollout.op_key, LIVE))
+    drive.happens(Measured((), timedelta(seconds=1), LIVE))
+    assert [e.version for e in drive.effects if isinstance(e, Retire)] == ["v1.1.0"]
+
+
+@pytest.mark.requirement("W-081", "W-135")
+def test_during_that_hour_everything_can_be_switched_back() -> None:
+    drive = Drive(BLUE_GREEN, "green-100")
+    drive.looks(59, 60, GOOD)
+    drive.happens(RollbackRequested(b.ADA, "wrong totals", "q1", now=True))
+    assert [e.version for e in drive.effects if isinstance(e, SwitchBack)] == ["v1.1.0"]
+    assert not any(isinstance(effect, Retire) for effect in drive.effects)
+
+
+@pytest.mark.requirement("X-02")
+@pytest.mark.parametrize("wave", ["green-5", "green-25", "green-50"])
+def test_blue_green_goes_on_as_soon_as_its_numbers_are_good(wave: str) -> None:
+    drive = Drive(BLUE_GREEN, wave)
+    drive.look(1, {"error_rate": share(0, MANY), "latency_p99": slow(0, 0.5, MANY)})
+    assert drive.is_in(Phase.SHIFTING)
+
+
+# --- clocks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("S4-01", "S-052")
+@pytest.mark.parametrize("name", plans().names())
+def test_every_plan_is_looked_at_at_least_once_a_minute(name: str) -> None:
+    for wave in plans().get(name).waves:
+        drive = Drive(name, wave.id)
+        drive.look(1, {})
+        if drive.rollout.phase in MEASURING:  # a wave without a soak may be over already
+            due = drive.rollout.next_check_at
+            assert due is not None
+            assert due - drive.now <= timedelta(minutes=1)
