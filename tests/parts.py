@@ -71,6 +71,7 @@ def node_package(name: str) -> Callable[[], str | None]:
 PARTS: Mapping[str, Part] = {
     "haproxy": Part(program("haproxy"), _APT + "haproxy"),
     "prometheus": Part(program("prometheus"), _APT + "prometheus"),
+    "promtool": Part(program("promtool"), _APT + "prometheus"),
     "alertmanager": Part(
         program("prometheus-alertmanager", "alertmanager"), _APT + "prometheus-alertmanager"
     ),

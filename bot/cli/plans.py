@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.cli.shell import FINE, FOUND, ProblemError, Shell, UsageError, Verbs, table
+from bot.cli import checking, replay
+from bot.cli.shell import FINE, Shell, UsageError, Verbs, table
+from bot.cli.written import library_of, named
 
 if TYPE_CHECKING:
     from bot.domain.plan import Plan
     from bot.domain.preview import Preview
-    from bot.files import Document
-    from bot.plans import PlanLibrary
 
 BUILT_IN = "built-in "
 """What the names of files that come with the program begin with."""
@@ -23,17 +23,17 @@ def add(verbs: Verbs) -> None:
     plan.add("list", "every plan there is", _list, json=True)
     show = plan.add("show", "the file of a plan, to copy and change", _show, json=True)
     show.add_argument("plan")
-    check = plan.add("check", "every mistake, with file and line", _check, json=True)
-    check.add_argument("plans", nargs="*", help="files or names; all plans when none is given")
+    checking.add(plan)
     preview = plan.add("preview", "what would happen when", _preview, json=True)
     preview.add_argument("plan")
     preview.add_argument("--start", default="now", help="now, or like 2026-03-01T09:00Z")
+    replay.add(plan)
     schema = verbs.add("schema", "the JSON Schema of a file, for editors", _schema)
     schema.add_argument("file", choices=("config", "plan"))
 
 
 def _list(args: argparse.Namespace, shell: Shell) -> int:
-    library = _library(args, shell)
+    library = library_of(args, shell)
     plans = {name: library.get(name) for name in library.names()}
     if args.json:
         shell.say_json(
@@ -56,8 +56,8 @@ def _shape(plan: "Plan") -> str:
 def _show(args: argparse.Namespace, shell: Shell) -> int:
     import msgspec
 
-    library = _library(args, shell)
-    plan = _plan(library, args.plan)
+    library = library_of(args, shell)
+    plan = named(library, args.plan)
     if args.json:
         shell.say_json(msgspec.to_builtins(plan.document))
         return FINE
@@ -74,67 +74,12 @@ def _text(file: str) -> str:
     return Path(file).read_text("utf-8")
 
 
-def _check(args: argparse.Namespace, shell: Shell) -> int:
-    from bot.files import FileError
-    from bot.plans import PlanLibrary
-
-    named = [word for word in args.plans if not _is_file(word)]
-    files = [Path(word) for word in args.plans if _is_file(word)]
-    try:
-        documents = _documents(args, shell, files)
-        library = PlanLibrary(documents)
-    except FileError as error:
-        if args.json:
-            shell.say_json([problem.as_json() for problem in error.problems])
-        else:
-            shell.say(*map(str, error.problems))
-        return FOUND
-    for name in named:
-        _plan(library, name)
-    if args.json:
-        shell.say_json([])
-        return FINE
-    count = len(args.plans) or len(library.names())
-    shell.say(f"{count} plan{'s are' if count != 1 else ' is'} sound.")
-    return FINE
-
-
-def _is_file(word: str) -> bool:
-    return word.endswith((".yaml", ".yml")) or "/" in word
-
-
-def _documents(args: argparse.Namespace, shell: Shell, files: list[Path]) -> "list[Document]":
-    """The plans that come with the program, those of the configuration, and these files.
-
-    Raises FileError with everything that is wrong in any of them.
-    """
-    from bot.files import FileError, Problem, read_document
-    from bot.plans import built_in, in_folder
-
-    documents = built_in()
-    problems: list[Problem] = []
-    given = {file.resolve() for file in files}
-    for folder in _folders(args, shell):
-        try:
-            documents += [d for d in in_folder(folder) if Path(d.file).resolve() not in given]
-        except FileError as error:
-            problems += error.problems
-    for file in files:
-        try:
-            documents.append(read_document(file))
-        except FileError as error:
-            problems += [problem for problem in error.problems if problem not in problems]
-    if problems:
-        raise FileError(problems)
-    return documents
-
-
 def _preview(args: argparse.Namespace, shell: Shell) -> int:
     import msgspec
 
     from bot.domain.preview import preview
 
-    plan = _plan(_library(args, shell), args.plan)
+    plan = named(library_of(args, shell), args.plan)
     try:
         seen = preview(plan, _start(args.start, shell))
     except OverflowError as error:
@@ -188,41 +133,3 @@ def _schema(args: argparse.Namespace, shell: Shell) -> int:
 
     shell.say_json(config_schema() if args.file == "config" else plan_schema())
     return FINE
-
-
-def _plan(library: "PlanLibrary", name: str) -> "Plan":
-    from bot.plans import UnknownPlanError
-
-    try:
-        return library.get(name)
-    except UnknownPlanError as error:
-        raise ProblemError(str(error)) from error
-
-
-def _library(args: argparse.Namespace, shell: Shell) -> "PlanLibrary":
-    from bot.files import FileError
-    from bot.plans import library
-
-    try:
-        return library(_folders(args, shell))
-    except FileError as error:
-        raise ProblemError(f"these have to be changed first:\n{error}") from error
-
-
-def _folders(args: argparse.Namespace, shell: Shell) -> tuple[Path, ...]:
-    """The folders of plans that the configuration names; none where there is no configuration."""
-    from bot.cli.loading import config_path
-    from bot.files import FileError
-    from bot.settings import SettingsError, load_settings
-    from bot.setup import DEPLOYER_OPTIONS, METRICS_OPTIONS
-
-    path = config_path(args, shell)
-    if not path.exists():
-        if getattr(args, "config", ""):
-            raise ProblemError(f"there is no {path}.")
-        return ()
-    kinds = {"deployers": DEPLOYER_OPTIONS, "metrics": METRICS_OPTIONS}
-    try:
-        return load_settings(path, shell.env, **kinds, serving=False).plan_folders
-    except (FileError, SettingsError) as error:
-        raise ProblemError(f"this has to be changed first:\n{error}") from error

@@ -43,7 +43,7 @@ class PrometheusApi:
     """One server."""
 
     def __init__(self, url: str, http: httpx.AsyncClient, timeout_seconds: float) -> None:
-        self._url = url.rstrip("/") + "/api/v1/query"
+        self._base = url.rstrip("/") + "/api/v1"
         self._http = http
         self._timeout = timeout_seconds
 
@@ -53,19 +53,37 @@ class PrometheusApi:
         A scalar comes back as one series without labels. Raises NoAnswerError for everything that
         time may heal, PermanentError for an expression that Prometheus can't parse.
         """
-        answer = await self._ask(expression, at_ms)
+        parameters = {"query": expression, "time": f"{at_ms / 1000:.3f}"}
+        answer = await self._ask("query", parameters)
         if answer.data is None:
             raise NoAnswerError("Prometheus answered without data")
         if answer.data.resultType == "scalar":
             return [_series(_Result(value=_convert(answer.data.result, tuple[float, str])))]
         return [_series(result) for result in _convert(answer.data.result, list[_Result])]
 
-    async def _ask(self, expression: str, at_ms: int) -> _Answer:
-        parameters = {"query": expression, "time": f"{at_ms / 1000:.3f}"}
+    async def course(
+        self, expression: str, start_ms: int, end_ms: int, step_ms: int
+    ) -> list[Series]:
+        """Evaluate an expression at many instants, `step_ms` apart. Raises as `query` does."""
+        parameters = {
+            "query": expression,
+            "start": f"{start_ms / 1000:.3f}",
+            "end": f"{end_ms / 1000:.3f}",
+            "step": f"{step_ms / 1000:.3f}",
+        }
+        answer = await self._ask("query_range", parameters)
+        if answer.data is None:
+            raise NoAnswerError("Prometheus answered without data")
+        return [_series(result) for result in _convert(answer.data.result, list[_Result])]
+
+    async def _ask(self, what: str, parameters: Mapping[str, str]) -> _Answer:
+        url, timeout = f"{self._base}/{what}", self._timeout
         try:
             response = await self._http.get(
-                self._url, params=parameters, timeout=self._timeout, follow_redirects=False
+                url, params=parameters, timeout=timeout, follow_redirects=False
             )
+        except httpx.ConnectTimeout as error:  # what aiohttp's refused connections become, too
+            raise NoAnswerError(f"Prometheus can't be reached: {error}") from error
         except httpx.TimeoutException:
             raise NoAnswerError(f"Prometheus did not answer in {self._timeout:g} s") from None
         except httpx.HTTPError as error:
@@ -75,7 +93,7 @@ class PrometheusApi:
         except msgspec.DecodeError:
             said = f"Prometheus answered {response.status_code} with something else than JSON"
             raise NoAnswerError(said) from None
-        return _checked(answer, response.status_code, expression)
+        return _checked(answer, response.status_code, parameters["query"])
 
 
 def _checked(answer: _Answer, status: int, expression: str) -> _Answer:

@@ -1,0 +1,1 @@
+"""A plan played over what was recorded: the same decisions, in virtual time, without a target."""
