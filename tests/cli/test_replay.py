@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.replay.files import parse
 from tests.cli.recordings import clock, errors, failing, instant, keep, series
 from tests.cli.typed import Typed, typed
 
@@ -237,6 +238,15 @@ def test_conditions_can_be_left_out(plan: Path, tmp_path: Path) -> None:
     assert "Left out, as asked for: memory." in seen["notes"]
     wrong = replayed(plan, keep(tmp_path, errors()), "--without", "memori")
     assert (wrong.code, "did you mean 'memory'" in wrong.err) == (2, True)
+
+
+def test_the_files_that_the_documentation_shows_can_be_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "replay.md").read_text()
+    for name, begins in (("a.json", '{"schema"'), ("a.csv", "time,metric")):
+        block = next(b for b in text.split("```") if begins in b[:20])
+        shown = block[block.index(begins) :]
+        kept = parse(shown, name)
+        assert kept.metrics() == {"error_rate", "latency_p99", "memory"}
 
 
 # --- what is refused ------------------------------------------------------------------------

@@ -62,8 +62,8 @@ def past() -> str:
             counts = {"200": total - bad} | ({"500": bad} if bad else {})
             for code, count in counts.items():
                 series["requests"].append(f'requests_total{{{labels},code="{code}"}} {count} {at}')
-            for edge, count in (("0.25", total * 0.999), ("0.5", total), ("+Inf", total)):
-                line = f'seconds_bucket{{{labels},le="{edge}"}} {count:.0f} {at}'
+            for edge, share in (("0.25", 0.999), ("0.5", 1), ("+Inf", 1)):
+                line = f'seconds_bucket{{{labels},le="{edge}"}} {total * share:.0f} {at}'
                 series["seconds_bucket"].append(line)
             series["memory"].append(f"memory{{{labels}}} 0.5 {at}")
     kinds = {"requests": "counter", "seconds_bucket": "unknown", "memory": "gauge"}
