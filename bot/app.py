@@ -18,15 +18,15 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from bot import web
-from bot.domain.events import HookFired
 from bot.domain.plan_compile import compile_plan
-from bot.domain.rollout import Rollout
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import SystemClock
 from bot.engine.directory import Home
 from bot.engine.engine import DEFAULTS, Engine, Options
 from bot.engine.finding import Finder
 from bot.engine.intents import Intent
+from bot.engine.reporting import Reporting
+from bot.hooks import Hooks
 from bot.plans import PlanLibrary
 from bot.ports import PermanentError, Posted, TemporaryError
 from bot.serving import Front, Site, listening, stop_signals, url_of
@@ -41,7 +41,6 @@ from bot.slack.replies import Reply, reply_text
 from bot.slack.text import words as in_plain_words
 from bot.store.database import Store
 from bot.store.migrations import upgrade_store
-from bot.store.queries import records
 from commands.context import Context, Refuse
 from commands.desk import Desk
 from commands.parser import ParseError
@@ -94,9 +93,19 @@ class Bot:
                 plan_named=setup.plans.get,
                 plan_names=setup.plans.names(),
                 now=outside.clock.now,
+                hooks=setup.hooks,
             ),
             respond=self._respond,
             publish_home=self.engine.posting.home,
+        )
+        self.hooks = Hooks(
+            self.engine,
+            Reporting(self.engine, self.finder),
+            setup.catalogue,
+            self.chat,
+            lambda: [setup.plans.get(name) for name in setup.plans.names()],
+            setup.hooks,
+            outside.new_id,
         )
         self.web = web.build(self._web_parts(), self._slack_route(identity), None)
         self._running = False
@@ -143,7 +152,7 @@ class Bot:
         await self.engine.submit(intent)
 
     async def _handle(self, intent: Intent) -> None:
-        await self.desk.handle(intent)
+        await (self.hooks if intent.kind == "hook" else self.desk).handle(intent)
 
     async def _respond(self, intent: Intent, reply: Reply) -> None:
         await self.chat.respond(
@@ -158,6 +167,9 @@ class Bot:
         )
 
     async def _gave_up(self, intent: Intent, reason: str) -> None:
+        if intent.kind == "hook":
+            await self.hooks.gave_up(intent, reason)
+            return
         reply = Reply(f"That could not be done, and it is not tried again: {reason}")
         try:
             await self._respond(intent, reply)
@@ -175,7 +187,7 @@ class Bot:
             ready=self._ready,
             checks=self._checks,
             refresh=self._refresh,
-            hook=self._hook,
+            hook=self.hooks.take,
             admin=self._admin,
             hook_token=self.setup.hook_token.reveal(),
             data=_data_folder(self.setup.database_url),
@@ -212,70 +224,6 @@ class Bot:
             reply = Reply("Done; the card shows what comes of it.")
         said = in_plain_words(reply.text, seconds=reply.seconds)
         return web.Answer(200, {"ok": True, "message": said})
-
-    async def _hook(self, name: str, body: Any) -> web.Answer:
-        match name:
-            case "events" if isinstance(body, dict):
-                return await self._event(body)
-            case "alertmanager" if isinstance(body, dict):
-                return await self._alerts(body)
-            case _:
-                return web.Answer(404, {"error": "there are /hooks/events and /hooks/alertmanager"})
-
-    async def _event(self, body: Mapping[str, Any]) -> web.Answer:
-        words = {key: str(body.get(key, "")) for key in ("event", "service", "environment")}
-        missing = [key for key, value in words.items() if not value]
-        if missing:
-            return web.Answer(400, {"error": f"missing: {', '.join(missing)}"})
-        source, id_ = f"event:{words['service']}", str(body.get("id", ""))[:200]
-        if await self._known(source, id_):
-            return web.Answer(202, {"rollouts": [], "note": "this id was taken in before"})
-        fired = HookFired(words["event"][:100], str(body.get("detail", ""))[:500], "pause")
-        once = f"{source}:{id_}" if id_ else ""
-        reached = await self._fire(words["service"], words["environment"], fired, once)
-        await self._taken_in(source, id_)
-        return web.Answer(202, {"rollouts": [rollout.id for rollout in reached]})
-
-    async def _alerts(self, body: Mapping[str, Any]) -> web.Answer:
-        reached: list[str] = []
-        for alert in body.get("alerts") or ():
-            labels = alert.get("labels") or {}
-            if alert.get("status") != "firing" or "service" not in labels:
-                continue
-            note = alert.get("annotations") or {}
-            do = labels.get("countersign", "notify")
-            fired = HookFired(
-                str(labels.get("alertname", "alert"))[:100],
-                str(note.get("summary") or note.get("description") or "")[:500],
-                do if do in {"rollback", "pause", "notify"} else "notify",
-            )
-            environment = str(labels.get("environment", "production"))
-            reached += [r.id for r in await self._fire(labels["service"], environment, fired)]
-        return web.Answer(202, {"rollouts": reached})
-
-    async def _known(self, source: str, id_: str) -> bool:
-        """Whether this id was taken in before; without an id it never was."""
-        return bool(id_) and await self.store.transact(
-            lambda conn: records.fired(conn, source, id_)
-        )
-
-    async def _taken_in(self, source: str, id_: str) -> None:
-        """What has this id is done with. Only afterwards: what failed has to come in again."""
-        now = self.outside.clock.now()
-        if id_:
-            await self.store.transact(lambda conn: records.claim_cron(conn, source, id_, now))
-
-    async def _fire(
-        self, service: str, environment: str, fired: HookFired, once: str = ""
-    ) -> list[Rollout]:
-        live = [
-            rollout
-            for rollout in await self.finder.active([service])
-            if rollout.environment == environment and rollout.live
-        ]
-        for rollout in live:
-            await self.engine.apply(rollout.id, fired, once=once)
-        return live
 
 
 class _Accounts(Mapping[str, str]):

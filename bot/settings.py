@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from bot.domain.alerts import HooksDocument
 from bot.domain.documents import DocumentError, nearest
 from bot.domain.documents import Path as Place
 from bot.domain.plan_terms import Closed, Name
@@ -132,6 +133,7 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     services: Mapping[Word, ServiceDocument] = {}
     standups: tuple[StandupDocument, ...] = ()
     notices: NoticesDocument | None = None
+    hooks: HooksDocument = HooksDocument()
 
     @property
     def ahead(self) -> tuple[str, ...]:
@@ -312,6 +314,7 @@ def _cross_check(
         *_roles(config),
         *_commands(config),
         *_services(config, plan_names),
+        *_hooks(config),
     )
     document.refuse(_by_line(document, errors))
 
@@ -363,4 +366,21 @@ def _services(config: ConfigDocument, plan_names: Collection[str] | None) -> lis
         if not service.channel and not config.channels.default:
             hint = "add `channel` here, or `default` under `channels`"
             errors.append(DocumentError(("services", name), "its cards have no channel", hint))
+    return errors
+
+
+def _hooks(config: ConfigDocument) -> list[DocumentError]:
+    """Alerts that are said to belong to a service belong to one that there is."""
+    errors = []
+    alerts = config.hooks.alertmanager
+    known = {
+        "services": set(config.services),
+        "environments": {e for s in config.services.values() for e in s.environments},
+    }
+    for key, names in (("services", alerts.services), ("environments", alerts.environments)):
+        for name, meant in names.items():
+            if meant not in known[key]:
+                place = ("hooks", "alertmanager", key, name)
+                problem = f"there is no {key.removesuffix('s')} {meant!r}"
+                errors.append(DocumentError(place, problem, nearest(meant, known[key])))
     return errors

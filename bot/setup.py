@@ -17,6 +17,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bot import deployers, metrics
+from bot.domain.alerts import HooksDocument
 from bot.domain.documents import DocumentError
 from bot.domain.documents import Path as Place
 from bot.domain.samples import Reading
@@ -68,6 +69,7 @@ class Setup:
     names: Names
     plans: PlanLibrary
     telemetry: Telemetry
+    hooks: HooksDocument
 
 
 def load(
@@ -105,6 +107,7 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         names=Names(settings.config.commands.release, settings.config.commands.rollback),
         plans=plans,
         telemetry=telemetry,
+        hooks=settings.config.hooks,
     )
 
 

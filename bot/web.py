@@ -83,7 +83,11 @@ def build(parts: WebParts, slack: BaseRoute | None, lifespan: Lifespan | None) -
 
 
 class _BadBodyError(Exception):
-    """The body can't be read; the message says why."""
+    """The body can't be read; the message says why, `status` what the answer's is."""
+
+    def __init__(self, reason: str, status: int = 400) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class _Doors:
@@ -129,7 +133,7 @@ class _Doors:
         try:
             body = await _json(request)
         except _BadBodyError as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
+            return JSONResponse({"error": str(error)}, status_code=error.status)
         answer = await self._parts.hook(request.path_params["name"], body)
         return JSONResponse(answer.body, status_code=answer.status)
 
@@ -141,7 +145,7 @@ class _Doors:
             body = await _json(request)
             intent = self._admin_intent(request.path_params["name"], body)
         except _BadBodyError as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
+            return JSONResponse({"error": str(error)}, status_code=error.status)
         answer = await self._parts.admin(intent)
         return JSONResponse(answer.body, status_code=answer.status)
 
@@ -178,7 +182,7 @@ async def _json(request: Request) -> Any:
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY:
-            raise _BadBodyError("the body is larger than 1 MiB")
+            raise _BadBodyError("the body is larger than 1 MiB", 413)
     try:
         return json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

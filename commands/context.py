@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from bot.domain.alerts import HooksDocument
 from bot.domain.documents import nearest
 from bot.domain.events import RollbackRequested, RolloutEvent, Signed, Whisper
 from bot.domain.people import Actor
@@ -76,6 +77,7 @@ class Context:
     plan_named: Callable[[str], Plan]
     plan_names: Sequence[str]
     now: Callable[[], datetime]
+    hooks: HooksDocument
 
     async def actor(self, intent: Intent) -> Actor:
         """Who asks, with the roles known for certain now. Raises Refuse."""

@@ -25,6 +25,11 @@ ACTING = {
     "cancel": "give up a release before traffic moves",
     "reject": "say no; the release ends",
 }
+REPORTING = {
+    "event": "report an event, such as data_corruption; the plan says what it does",
+    "report": "report something that plans count, such as escalation",
+    "incident": "open an incident",
+}
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104
 """What a bot may listen on that can't be called -> what is called then."""
 
@@ -50,6 +55,15 @@ def add(verbs: Verbs) -> None:
         verb.add_argument("target", nargs="?", default="", help="a service or a rollout's id")
         what = "by how much, like 10m" if name == "extend" else "why"
         verb.add_argument("text", nargs="*", help=what)
+        _where(verb)
+    for name, summary in REPORTING.items():
+        verb = release.add(name, summary, _release(name), json=True)
+        if name == "incident":
+            verb.add_argument("target", choices=["open"], help="closing one is done in Slack")
+        verb.add_argument("version", metavar=name.upper(), help="which one")
+        verb.add_argument("service", help="the service that it is about")
+        verb.add_argument("text", nargs="*", metavar="detail", help="what you see")
+        verb.add_argument("--env", default="", help="the environment (production)")
         _where(verb)
     rollback = verbs.add("rollback", "back to the version before, at once", _rollback, json=True)
     rollback.add_argument("service", nargs="?", default="", help="a service or a rollout's id")

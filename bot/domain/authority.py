@@ -28,10 +28,19 @@ class Act(StrEnum):
     BREAK_GLASS = "break glass"
     TICK = "confirm"
     RELEASE_QUARANTINE = "release from quarantine"
+    CLOSE_REPORT = "say that a report is over"
 
 
 RISING = frozenset(
-    {Act.SIGN, Act.TURN_DOWN, Act.RESUME, Act.ADVANCE, Act.TICK, Act.RELEASE_QUARANTINE}
+    {
+        Act.SIGN,
+        Act.TURN_DOWN,
+        Act.RESUME,
+        Act.ADVANCE,
+        Act.TICK,
+        Act.RELEASE_QUARANTINE,
+        Act.CLOSE_REPORT,
+    }
 )
 """Acts after which traffic may rise, or does not fall: they need a role that is known now."""
 
@@ -39,8 +48,11 @@ ANYBODY = frozenset({Act.PAUSE, Act.WITHDRAW})
 """Acts open to every member: stopping needs nobody's leave."""
 
 
-def refusal(act: Act, actor: Actor, rollout: Rollout) -> str | None:
-    """Why `actor` may not do `act`, in a sentence that says what to do instead; None: they may."""
+def refusal(act: Act, actor: Actor, rollout: Rollout | None) -> str | None:
+    """Why `actor` may not do `act`, in a sentence that says what to do instead; None: they may.
+
+    rollout: None for what is done to a service.
+    """
     if act in ANYBODY:
         return None
     if act in RISING and actor.roles_stale:
@@ -48,7 +60,8 @@ def refusal(act: Act, actor: Actor, rollout: Rollout) -> str | None:
             f"Nobody can {act} right now: Slack doesn't say who holds which role. "
             "Pause and rollback still work; try again in a minute."
         )
-    if actor.roles or (act not in RISING and actor.person == rollout.requested_by.person):
+    asked = rollout is not None and actor.person == rollout.requested_by.person
+    if actor.roles or (act not in RISING and asked):
         return None
     return (
         f"You hold no role that may {act}. Ask somebody who does; roles are listed under `roles:` "

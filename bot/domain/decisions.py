@@ -10,7 +10,7 @@ from typing import assert_never
 
 from bot.domain import requests, signatures
 from bot.domain.approvals import recheck
-from bot.domain.breaches import hook
+from bot.domain.breaches import hook, standing
 from bot.domain.events import (
     DEPLOYER_EFFECTS,
     AdvanceRequested,
@@ -48,6 +48,7 @@ from bot.domain.events import (
 from bot.domain.judging import look
 from bot.domain.people import Actor
 from bot.domain.plan import Plan
+from bot.domain.reports import merged
 from bot.domain.rollout import BEFORE_TRAFFIC, Phase, Rollout
 from bot.domain.steps import (
     QUEUE_CHECK,
@@ -208,8 +209,10 @@ def _execution(rollout: Rollout, event: ExecutionChecked | CheckFailed, now: dat
         request=request,
         previous=event.seen.current,
         previous_artifact=event.seen.current_artifact,
+        reports=merged(rollout.reports, event.reports),
     )
-    return prepare(ready, now)
+    begun, effects = prepare(ready, now)
+    return begun, (*effects, *standing(ready))
 
 
 def _wait(rollout: Rollout, reason: str, again: datetime) -> Decision:

@@ -1,10 +1,11 @@
 """What can happen to a rollout (past tense) and what it asks to be done (imperative)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
-from bot.domain.people import Actor
+from bot.domain.people import THE_BOT, Actor
+from bot.domain.reports import Report, Source
 from bot.domain.samples import Measurement
 
 # --- what runs, as the domain sees it -------------------------------------------------------
@@ -68,7 +69,8 @@ class ExecutionChecked(Event, frozen=True):
     """Just before anything moves: what the signers hold now, and what would be deployed now.
 
     roles: person -> roles, as just looked up. free: nothing else runs on this target and it is
-    this rollout's turn; `blocker` says what is in the way otherwise.
+    this rollout's turn; `blocker` says what is in the way otherwise. reports: what holds on the
+    service already, alarms that fire and incidents that are open.
     """
 
     roles: dict[str, tuple[str, ...]]
@@ -76,6 +78,7 @@ class ExecutionChecked(Event, frozen=True):
     seen: Seen
     free: bool
     blocker: str = ""
+    reports: tuple[Report, ...] = ()
 
 
 class CheckFailed(Event, frozen=True):
@@ -200,11 +203,22 @@ class ItemTicked(Event, frozen=True):
 
 
 class HookFired(Event, frozen=True):
-    """A named event or an alert came in from outside; it may hold or roll back, never advance."""
+    """Something was reported from outside; it may hold or roll back, never advance.
+
+    name: of the event or alert, or the kind of report or incident. do: an `Action`, unless the plan
+    says something else. source, id, level: see `Report`. at: when it began, None: now. open: it
+    holds; False: it is over. actor: who reported it, the bot itself for another system.
+    """
 
     name: str
     detail: str
     do: str
+    source: Source = "event"
+    id: str = ""
+    level: str = ""
+    at: datetime | None = None
+    open: bool = True
+    actor: Actor = THE_BOT
 
 
 class QuarantineReleaseSigned(Event, frozen=True):

@@ -15,6 +15,7 @@ from bot.domain.gates import Finding
 from bot.domain.metering import Meter, Watcher
 from bot.domain.people import Actor
 from bot.domain.plan import Approval, Plan, Wave
+from bot.domain.reports import Report
 
 
 class Phase(StrEnum):
@@ -129,6 +130,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     watchers: Mapping[str, Watcher] = {}
     findings: tuple[Finding, ...] = ()
     alerts: tuple[str, ...] = ()
+    reports: tuple[Report, ...] = ()
     ticks: tuple[Tick, ...] = ()
     marks: tuple[Mark, ...] = ()
     paused_from: Phase | None = None

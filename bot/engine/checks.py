@@ -17,13 +17,14 @@ from bot.domain.events import (
 )
 from bot.domain.people import THE_BOT
 from bot.domain.plan import Plan
+from bot.domain.reports import STANDING
 from bot.domain.rollout import Phase, Rollout
 from bot.engine.catalogue import Catalogue, ServiceTarget
 from bot.engine.changes import Changes, place_of, seen_in
 from bot.engine.directory import Directory, Refusal
 from bot.ports import Capabilities, Observation, PermanentError, TemporaryError
 from bot.store.database import Store
-from bot.store.queries import rollouts
+from bot.store.queries import reports, rollouts
 
 CHECK_TIMEOUT = 120.0
 """For how many seconds the command of a check may run."""
@@ -106,12 +107,15 @@ class Checks:
         found = await self._changes.observe(place)
         blocker = await self._store.transact(lambda conn: blocker_of(conn, rollout))
         blocker = blocker or await self._quarantine(rollout, release.artifact)
+        place_names = (rollout.service, rollout.environment)
+        held = await self._store.transact(lambda conn: reports.standing(conn, *place_names))
         return ExecutionChecked(
             roles=roles,
             artifact=release.artifact,
             seen=seen_in(found),
             free=not blocker,
             blocker=blocker,
+            reports=tuple(report for report in held if report.source in STANDING),
         )
 
     async def _roles(self, rollout: Rollout) -> dict[str, tuple[str, ...]]:

@@ -34,7 +34,7 @@ from bot.engine.presenting import Presenter
 from bot.engine.rollouts import CARD_PACE, NAME, Compile, RolloutKind, rollout_kind
 from bot.ports import Chat
 from bot.store.database import Store
-from bot.store.queries import aggregates, inbox, leases, outbox, records
+from bot.store.queries import aggregates, inbox, leases, outbox, records, reports
 from bot.store.queries.leases import Claimant
 from bot.store.tables import inbox as inbox_table
 from bot.store.tables import outbox as outbox_table
@@ -208,6 +208,12 @@ class Engine:
         self._inbox_wake.set()
         return new
 
+    async def submit_all(self, several: Sequence[Intent]) -> list[bool]:
+        """The same for several at once; for each whether it is new."""
+        new = await self._inbox.put_all(several)
+        self._inbox_wake.set()
+        return new
+
     async def rollout(self, id_: str) -> Rollout:
         """A rollout as it stands. Raises NotFoundError."""
         return await self.store.transact(lambda conn: transitions.load(conn, self.rollouts, id_))
@@ -269,6 +275,7 @@ class Engine:
             outbox.prune(conn, before)
             inbox.prune(conn, before)
             records.prune(conn, before)
+            reports.prune(conn, before)
 
         await self.store.transact(unit)
 

@@ -1,7 +1,7 @@
 """What came in is handled here, after it was stored and acknowledged."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -53,6 +53,12 @@ class Inbox:
         return await self._store.transact(
             lambda conn: inbox.put(conn, intent.id, intent.kind, payload, now)
         )
+
+    async def put_all(self, several: Sequence[Intent]) -> list[bool]:
+        """Keep several, or none; for each whether it is new."""
+        now = self._clock.now()
+        rows = [(intent.id, intent.kind, intents.encode(intent)) for intent in several]
+        return await self._store.transact(lambda conn: [inbox.put(conn, *r, now) for r in rows])
 
     async def claim(self, limit: int = 50) -> list[inbox.Row]:
         """Take what nobody else handles."""

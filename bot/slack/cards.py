@@ -18,6 +18,7 @@ from bot.slack.blocks import Block, context, fit, header, section
 from bot.slack.buttons import action_rows, link_row, named
 from bot.slack.home import home_view
 from bot.slack.phases import clock_line, phase_name, token, what_next
+from bot.slack.reported import reported
 from bot.slack.text import MESSAGE_TEXT, bold, clean, cut, quote, render
 
 _WHY = frozenset(
@@ -140,6 +141,7 @@ class Cards:
             self._clock(rollout, now),
             *sections.gates(rollout, self._accounts),
             *sections.triggers(rollout),
+            *reported(rollout),
             *sections.questions(rollout),
             *sections.signatures(rollout, self._accounts),
             *action_rows(rollout, legal_actions(rollout)),

@@ -293,3 +293,19 @@ cron = Table(
     Column("fired_at", Instant, nullable=False),
     PrimaryKeyConstraint("job", "instant"),
 )
+
+report = Table(
+    "report",
+    metadata,
+    Column("service", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("detail", Text, nullable=False),
+    _flag("open"),
+    Column("level", Text, nullable=False),
+    Column("noted_at", Instant, nullable=False),
+    PrimaryKeyConstraint("service", "environment", "source", "id"),
+)

@@ -24,6 +24,7 @@ from commands.registry import release_verb
 from tests.cli.typed import NOW, Typed, typed, typed_aside
 
 TOKEN = "a-long-random-text"
+CHECKOUT = {"service": "checkout"}
 
 
 @dataclass
@@ -132,6 +133,18 @@ async def test_breaking_the_glass_has_to_be_said() -> None:
         (["extend", "checkout", "10m"], "extend", {"target": "checkout", "text": "10m"}),
         (["cancel", "checkout", "why"], "cancel", {"target": "checkout", "text": "why"}),
         (["reject", "checkout", "no"], "reject", {"target": "checkout", "text": "no"}),
+        (
+            ["event", "data_loss", "checkout", "rows are gone", "--env", "staging"],
+            "event",
+            {"name": "data_loss", "service": "checkout", "detail": "rows are gone"}
+            | {"env": "staging"},
+        ),
+        (["report", "escalation", "checkout"], "report", {"kind": "escalation"} | CHECKOUT),
+        (
+            ["incident", "open", "critical", "checkout", "carts"],
+            "incident",
+            {"what": "open", "kind": "critical", "detail": "carts"} | CHECKOUT,
+        ),
     ],
 )
 async def test_the_bot_understands_each_verb_as_it_was_meant(
@@ -234,6 +247,8 @@ def test_without_a_person_nothing_is_sent() -> None:
     assert "--person" in done.err
 
 
-@pytest.mark.parametrize("verb", ["approve", "resume", "advance", "unquarantine"])
+@pytest.mark.parametrize(
+    "verb", ["approve", "resume", "advance", "unquarantine", "incident close critical checkout"]
+)
 def test_what_lets_traffic_rise_cannot_be_typed_here(verb: str) -> None:
-    assert typed("release", verb, env={"COUNTERSIGN_HOOK_TOKEN": TOKEN}).code == 2
+    assert typed("release", *verb.split(), env={"COUNTERSIGN_HOOK_TOKEN": TOKEN}).code == 2

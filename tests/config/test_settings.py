@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.domain.conditions import Action
 from bot.files import FileError
 from bot.settings import Settings, SettingsError, load_settings
 from bot.setup import DEPLOYER_OPTIONS, METRICS_OPTIONS
@@ -54,6 +55,32 @@ def test_checks_and_releases_by_name_are_taken_over(tmp_path: Path) -> None:
     assert found.environments["checkout", "production"].allow_by_name
 
 
+def test_what_alerts_do_is_taken_over(tmp_path: Path) -> None:
+    text = (
+        f"{SMALL}\nhooks:\n  alertmanager:\n    services: {{checkout-api: checkout}}\n"
+        "    alerts: {DiskFull: notify}\n  events: {on_fire: rollback}\n"
+    )
+    hooks = read(tmp_path, text).config.hooks
+    assert hooks.alertmanager.services == {"checkout-api": "checkout"}
+    assert hooks.alertmanager.alerts == {"DiskFull": Action.NOTIFY}
+    assert hooks.events == {"on_fire": Action.ROLLBACK}
+
+
+HOOKS_WRONG = {
+    "a service that there is not": ("services: {api: chekout}", "'chekout' (did you mean 'checkou"),
+    "an environment that there is not": ("environments: {live: prod}", "there is no environment"),
+    "an action that there is not": ("alerts: {DiskFull: advance}", "alerts.DiskFull"),
+    "a label that there is not": ("labels: {team: team}", "labels.team"),
+}
+
+
+@pytest.mark.parametrize("name", HOOKS_WRONG)
+def test_a_mistake_about_alerts_is_told(name: str, tmp_path: Path) -> None:
+    line, words = HOOKS_WRONG[name]
+    (problem,) = refused(tmp_path, f"{SMALL}\nhooks:\n  alertmanager:\n    {line}\n")
+    assert words in problem
+
+
 E_PLACE = "services.checkout.environments.production"
 
 WRONG = {
@@ -64,7 +91,7 @@ WRONG = {
     "a key of a later version": (
         ("schema: 1\n", "schema: 1\npaging: []\n"),
         "c.yml:2: paging: is unknown "
-        "(known here: channels, commands, notices, people, plans, roles, schema, services, "
+        "(known here: channels, commands, hooks, notices, people, plans, roles, schema, services, "
         "standups)",
     ),
     "another schema": (

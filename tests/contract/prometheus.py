@@ -48,6 +48,7 @@ class PrometheusServer:
         self._folder = tempfile.TemporaryDirectory(prefix="prometheus-")
         self._process: subprocess.Popen[bytes] | None = None
         self._jobs: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {}
+        self._alerting: tuple[str, Sequence[Mapping[str, object]]] | None = None
 
     def __enter__(self) -> "PrometheusServer":
         self.start()
@@ -129,6 +130,10 @@ class PrometheusServer:
         with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS):
             pass
 
+    def alert(self, alertmanager: str, *rules: Mapping[str, object]) -> None:
+        """Evaluate alerting rules and tell this Alertmanager (host:port). Before `start`."""
+        self._alerting = (alertmanager, rules)
+
     async def caught_up(self, *exporters: "Exporter") -> None:
         """Return when queries see what the exporters show now, or nothing of those that are down.
 
@@ -161,8 +166,15 @@ class PrometheusServer:
         ]
         interval = {"scrape_interval": self._scrape, "scrape_timeout": self._scrape}
         # JSON is YAML, which spares us a writer.
-        text = json.dumps({"global": interval, "scrape_configs": jobs})
-        (Path(self._folder.name) / "prometheus.json").write_text(text)
+        whole: dict[str, object] = {"global": interval, "scrape_configs": jobs}
+        if self._alerting is not None:
+            alertmanager, rules = self._alerting
+            interval["evaluation_interval"] = self._scrape
+            where = {"static_configs": [{"targets": [alertmanager]}]}
+            whole |= {"alerting": {"alertmanagers": [where]}, "rule_files": ["rules.json"]}
+            group = {"name": "tests", "rules": list(rules)}
+            (Path(self._folder.name) / "rules.json").write_text(json.dumps({"groups": [group]}))
+        (Path(self._folder.name) / "prometheus.json").write_text(json.dumps(whole))
 
     def _answers(self) -> bool:
         try:

@@ -109,7 +109,10 @@ TABLE: Mapping[type[RolloutEvent], tuple[Phase | str, Row]] = {
     ItemTicked: (TOLD, {}),
     HookFired: (
         NOTHING,
-        to(P.ROLLING_BACK, *PAUSABLE, P.PAUSED, P.STEPPING_BACK, P.WATCHING, P.HALTED),
+        {
+            **to(P.ROLLING_BACK, *PAUSABLE, P.PAUSED, P.STEPPING_BACK, P.WATCHING, P.HALTED),
+            **to(STAYS, *BEFORE),
+        },
     ),
     QuarantineReleaseSigned: (TOLD, {P.ROLLED_BACK: STAYS}),
 }

@@ -12,6 +12,7 @@ import msgspec
 
 from bot.domain.conditions import Action, Condition
 from bot.domain.events import (
+    HookFired,
     ItemTicked,
     Measured,
     PauseRequested,
@@ -163,6 +164,20 @@ def blind() -> Rollout:
     return step(soaking(), look, NOW + timedelta(seconds=1))
 
 
+def reported() -> Rollout:
+    """Many alerts fire, an incident is open, and customers complain."""
+    now = soaking()
+    for number in range(8):
+        fired = HookFired(
+            LONG if number else "HighErrorRate", LONG, "notify", "alarm", f"f{number}", LONG, NOW
+        )
+        now = step(now, fired)
+    now = step(now, HookFired("critical", "carts are empty", "notify", "incident", "i1"))
+    for number in range(3):
+        now = step(now, HookFired("customer_issue", LONG, "notify", "report", f"r{number}"))
+    return now
+
+
 SCENES: Mapping[str, Callable[[], Rollout]] = {
     **{phase.value: partial(in_phase, phase) for phase in Phase},
     "half signed": half_signed,
@@ -179,6 +194,7 @@ SCENES: Mapping[str, Callable[[], Rollout]] = {
     "paused with a reason": lambda: step(soaking(), PauseRequested(GRACE, "lunch")),
     "released once": lambda: step(rolled_back(), QuarantineReleaseSigned(ADA)),
     "by name": lambda: msgspec.structs.replace(awaiting(), artifact=""),
+    "reported": reported,
     "extended": lambda: msgspec.structs.replace(soaking(), soak_extra=timedelta(minutes=5)),
     "many gates": many_gates,
     "hostile": hostile,

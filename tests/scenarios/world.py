@@ -8,8 +8,9 @@ jumps. What people saw is looked at through the workspace, never through the bot
 import asyncio
 import copy
 import itertools
+import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -288,10 +289,14 @@ class World(Seeing):
 
     async def hook(self, path: str, body: Json) -> httpx.Response:
         """Another system tells the bot something."""
-        headers = {"authorization": f"Bearer {HOOK_TOKEN}"}
-        answer = await self._to_bot.post(f"http://bot.test{path}", json=body, headers=headers)
+        token = {"authorization": f"Bearer {HOOK_TOKEN}"}
+        answer = await self.bot_says(path, json.dumps(body), token)
         await self.breathe()
         return answer
+
+    async def bot_says(self, path: str, body: str, headers: Mapping[str, str]) -> httpx.Response:
+        """What the bot answers to a request, before it has done anything about it."""
+        return await self._to_bot.post(f"http://bot.test{path}", content=body, headers=headers)
 
     # --- whole steps --------------------------------------------------------------------------
 

@@ -183,6 +183,20 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('pending', 'claimed')"),
     )
     op.create_table(
+        "report",
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("open", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("level", sa.Text(), nullable=False),
+        sa.Column("noted_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("service", "environment", "source", "id"),
+    )
+    op.create_table(
         "rollout",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("phase", sa.Text(), nullable=False),

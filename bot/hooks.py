@@ -1,0 +1,270 @@
+"""What other systems report over HTTP: read, stored, answered; and carried out afterwards.
+
+The answer says what is known at that moment: which rollouts it concerns, and what it will do. What
+is stored is carried out once, after a crash too, and however often it is delivered.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from bot.domain.alerts import ANOTHER_SYSTEM, Alert, HooksDocument, NotAlertmanagerError, read
+from bot.domain.breaches import asked_for
+from bot.domain.documents import nearest
+from bot.domain.events import HookFired
+from bot.domain.plan import Plan
+from bot.domain.reports import Source, literal, snake
+from bot.domain.rollout import Rollout
+from bot.domain.vocabulary import What, vocabulary
+from bot.engine.catalogue import Catalogue
+from bot.engine.engine import Engine
+from bot.engine.intents import Intent
+from bot.engine.reporting import Reporting
+from bot.ports import Chat, Message, PermanentError, TemporaryError
+from bot.web import Answer
+
+log = logging.getLogger(__name__)
+
+_KINDS: Sequence[What] = ("event", "report", "incident")
+_DOORS = "there are POST /hooks/events and /hooks/alertmanager"
+
+
+class _RefusedError(Exception):
+    """The delivery can't be taken in; the message says why and what to do."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.answer = Answer(status, {"error": reason})
+
+
+class Hooks:
+    """See the module. plans: all that there are."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        reporting: Reporting,
+        catalogue: Catalogue,
+        chat: Chat,
+        plans: Callable[[], Sequence[Plan]],
+        rules: HooksDocument,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._engine = engine
+        self._reporting = reporting
+        self._catalogue = catalogue
+        self._chat = chat
+        self._plans = plans
+        self._rules = rules
+        self._new_id = new_id
+
+    # --- at the door --------------------------------------------------------------------------
+
+    async def take(self, name: str, body: Any) -> Answer:
+        """Store what came in at `/hooks/{name}`; what is said about it."""
+        try:
+            match name:
+                case "events":
+                    return await self._event(body)
+                case "alertmanager":
+                    return await self._alerts(body)
+                case _:
+                    raise _RefusedError(404, _DOORS)
+        except _RefusedError as refused:
+            return refused.answer
+
+    async def _event(self, body: Any) -> Answer:
+        given = _fields(body)
+        what = _what(given)
+        service, environment = given.get("service", ""), given.get("environment", "")
+        missing = [key for key in ("service", "environment") if not given.get(key)]
+        if missing:
+            raise _RefusedError(400, f"missing: {', '.join(missing)}")
+        trouble = self._unknown_place(service, environment)
+        if trouble:
+            raise _RefusedError(422, f"{trouble}. Nothing was done.")
+        under_way = await self._reporting.under_way(service, environment)
+        fired = self._fired(what, given, under_way)
+        state = "open" if fired.open else "over"
+        id_ = _once(what, service, environment, fired.id, given.get("at", ""), state)
+        (new,) = await self._store([(id_, service, environment, fired)])
+        if not new:
+            return Answer(200, {"rollouts": [], "note": "this id was taken in before"})
+        live = [rollout for rollout in under_way if rollout.live]
+        if not live:
+            note = f"nothing is live on {service} {environment}; it is kept"
+            return Answer(200, {"rollouts": [], "note": note})
+        does = asked_for(live[0], fired).value if fired.open else "note"
+        return Answer(202, {"rollouts": [rollout.id for rollout in live], "does": does})
+
+    def _fired(
+        self, what: What, given: Mapping[str, str], under_way: Sequence[Rollout]
+    ) -> HookFired:
+        pinned = [rollout.the_plan for rollout in under_way]
+        known = vocabulary([*self._plans(), *pinned], self._rules)
+        name = snake(given[what])
+        unknown = known.unknown(what, name)
+        if unknown:
+            raise _RefusedError(422, unknown)
+        source: Source = what
+        return HookFired(
+            name=name,
+            detail=literal(given.get("detail", "")),
+            do=known.does_by_itself(what, name).value,
+            source=source,
+            id=given.get("id", "")[:200] or self._new_id(),
+            at=_began(given) or self._engine.clock.now(),
+            open=_open(what, given),
+            actor=ANOTHER_SYSTEM,
+        )
+
+    async def _alerts(self, body: Any) -> Answer:
+        try:
+            alerts = read(body, self._rules.alertmanager)
+        except NotAlertmanagerError as error:
+            raise _RefusedError(422, str(error)) from error
+        troubles = [a.trouble or self._unknown_place(a.service, a.environment) for a in alerts]
+        good = [a for a, trouble in zip(alerts, troubles, strict=True) if not trouble]
+        live = {at: await self._live(*at) for at in {(a.service, a.environment) for a in good}}
+        rows = [(_once(a.once), a.service, a.environment, a.fired) for a in good]
+        new = iter(await self._store(rows) if rows else ())
+        shown = []
+        for alert, trouble in zip(alerts, troubles, strict=True):
+            if trouble:
+                log.warning("the alert %s is ignored: %s", alert.fired.name, trouble)
+                shown.append(_shown(alert, f"ignored: {trouble}"))
+            else:
+                there = live[alert.service, alert.environment]
+                shown.append(_shown(alert, _outcome(alert, there, next(new))))
+        reached = sorted(r.id for there in live.values() for r in there)
+        return Answer(202 if reached else 200, {"rollouts": reached, "alerts": shown})
+
+    async def _live(self, service: str, environment: str) -> list[Rollout]:
+        found = await self._reporting.under_way(service, environment)
+        return [rollout for rollout in found if rollout.live]
+
+    def _unknown_place(self, service: str, environment: str) -> str:
+        """Why nothing can be reported there, "" when it can."""
+        services = self._catalogue.services()
+        if service not in services:
+            return _unknown("I know no service", service, services)
+        environments = self._catalogue.environments(service)
+        if environment not in environments:
+            return _unknown(f"{service} has no environment", environment, environments)
+        return ""
+
+    async def _store(self, several: Sequence[tuple[str, str, str, HookFired]]) -> Sequence[bool]:
+        now = self._engine.clock.now()
+        return await self._engine.submit_all(
+            [
+                Intent(
+                    id=id_,
+                    kind="hook",
+                    name=fired.source,
+                    values={
+                        "service": service,
+                        "environment": environment,
+                        "fired": msgspec.to_builtins(fired),
+                    },
+                    received_at=now,
+                )
+                for id_, service, environment, fired in several
+            ]
+        )
+
+    # --- afterwards ---------------------------------------------------------------------------
+
+    async def handle(self, intent: Intent) -> None:
+        """Carry out what was stored. Raises what keeps it from being done now."""
+        given = intent.values
+        fired = msgspec.convert(given["fired"], HookFired)
+        await self._reporting.take(given["service"], given["environment"], fired)
+
+    async def gave_up(self, intent: Intent, reason: str) -> None:
+        """It could not be carried out: somebody has to know."""
+        channels = self._catalogue.channels
+        given = intent.values
+        text = (
+            f"A report on {given['service']} {given['environment']} could not be taken in "
+            f"({given['fired']['name']}): {reason}. Look whether a release has to be held."
+        )
+        message = Message(channels.critical or channels.default, text)
+        try:
+            await self._chat.post(message, f"gave up:{intent.id}"[:200])
+        except (TemporaryError, PermanentError) as error:
+            log.error("nobody could be told that %s failed: %s", intent.id, error)
+
+
+def _fields(body: Any) -> Mapping[str, str]:
+    if not isinstance(body, dict):
+        raise _RefusedError(400, 'send a JSON object like {"event": "data_corruption", …}')
+    wrong = [key for key, value in body.items() if not isinstance(value, str)]
+    if wrong:
+        raise _RefusedError(400, f"not text: {', '.join(sorted(wrong))[:200]}")
+    return body
+
+
+def _what(given: Mapping[str, str]) -> What:
+    """Whether it is an event, a report or an incident."""
+    named = [what for what in _KINDS if given.get(what)]
+    if len(named) != 1:
+        raise _RefusedError(400, "missing: `event` (or one of `report`, `incident`)")
+    return named[0]
+
+
+def _began(given: Mapping[str, str]) -> datetime | None:
+    if not given.get("at"):
+        return None
+    try:
+        found = datetime.fromisoformat(given["at"])
+    except ValueError as error:
+        raise _RefusedError(400, "`at` is not an instant like 2026-11-21T10:00:00Z") from error
+    if found.tzinfo is None:
+        raise _RefusedError(400, "`at` has no time zone; write it like 2026-11-21T10:00:00Z")
+    return found
+
+
+def _open(what: What, given: Mapping[str, str]) -> bool:
+    state = given.get("state") or "open"
+    if state not in {"open", "closed"}:
+        raise _RefusedError(400, "`state` is open or closed")
+    if state == "closed" and (what == "event" or not given.get("id")):
+        raise _RefusedError(400, "only a report or an incident closes, by the `id` it came with")
+    return state == "open"
+
+
+def _unknown(what: str, word: str, known: Sequence[str]) -> str:
+    hint = nearest(word, known)
+    problem = f"{what} {word[:80]!r}"
+    return f"{problem}; {hint}" if hint else problem
+
+
+def _once(*parts: str) -> str:
+    """The name in the inbox: of one length, whatever came in."""
+    text = "\n".join(parts)
+    return f"hook:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _outcome(alert: Alert, live: Sequence[Rollout], new: bool) -> str:
+    if not new:
+        return "known: it was taken in before"
+    if not alert.fired.open:
+        return "over: noted"
+    if not live:
+        return "nothing live: noted"
+    return asked_for(live[0], alert.fired).value
+
+
+def _shown(alert: Alert, outcome: str) -> Mapping[str, str]:
+    return {
+        "alert": alert.fired.name,
+        "fingerprint": alert.fired.id,
+        "status": "firing" if alert.fired.open else "resolved",
+        "service": alert.service[:100],
+        "environment": alert.environment[:100],
+        "outcome": outcome,
+    }

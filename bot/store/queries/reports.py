@@ -1,0 +1,61 @@
+"""What was reported on a service: kept for the rollouts that begin while it holds."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from bot.domain.reports import Report, newer
+from bot.store.tables import report
+
+_ONCE = ("event", "report")
+"""Sources of what happens and is not over at some time."""
+
+_FIELDS = Report.__struct_fields__
+
+
+def keep(conn: Connection, service: str, environment: str, new: Report, now: datetime) -> bool:
+    """Keep a report unless a later state of it is known; True when it was kept."""
+    here = _here(service, environment)
+    here = and_(here, report.c.source == new.source, report.c.id == new.id)
+    values: dict[str, Any] = {name: getattr(new, name) for name in _FIELDS} | {"noted_at": now}
+    row = conn.execute(select(report).where(here).with_for_update()).mappings().one_or_none()
+    if row is None:
+        place = {"service": service, "environment": environment}
+        conn.execute(insert(report).values(**place, **values))
+        return True
+    if not newer(_report(row), new):
+        return False
+    conn.execute(update(report).where(here).values(**values))
+    return True
+
+
+def standing(conn: Connection, service: str, environment: str) -> list[Report]:
+    """What holds on a service now, oldest first."""
+    here = and_(_here(service, environment), report.c.open)
+    rows = conn.execute(select(report).where(here).order_by(report.c.at, report.c.id))
+    return [_report(row) for row in rows.mappings()]
+
+
+def prune(conn: Connection, before: datetime) -> int:
+    """Forget what was over, or had simply happened, before that instant."""
+    over = or_(~report.c.open, report.c.source.in_(_ONCE))
+    return conn.execute(delete(report).where(over, report.c.noted_at < before)).rowcount
+
+
+def _here(service: str, environment: str) -> ColumnElement[bool]:
+    return and_(report.c.service == service, report.c.environment == environment)
+
+
+def _report(row: RowMapping) -> Report:
+    return Report(**{name: row[name] for name in _FIELDS})

@@ -1,0 +1,47 @@
+"""What was reported on a service, on both databases."""
+
+from datetime import timedelta
+from typing import Any
+
+from bot.domain.reports import Report
+from bot.store.database import Store
+from bot.store.queries import reports
+from tests.store.toy import NOON
+
+MINUTE = timedelta(minutes=1)
+
+
+def alarm(id_: str = "f1", **fields: Any) -> Report:
+    usual: dict[str, Any] = {"kind": "DiskFull", "at": NOON, "source": "alarm", "level": "critical"}
+    return Report(id=id_, **(usual | fields))
+
+
+async def keep(store: Store, new: Report, service: str = "checkout") -> bool:
+    return await store.transact(lambda c: reports.keep(c, service, "production", new, new.at))
+
+
+async def standing(store: Store, service: str = "checkout") -> list[Report]:
+    return await store.transact(lambda c: reports.standing(c, service, "production"))
+
+
+async def test_what_is_kept_is_found_again_until_it_is_over(store: Store) -> None:
+    first, second = alarm("f2"), alarm("f1", at=NOON + MINUTE, detail="é" * 300)
+    assert await keep(store, second)
+    assert await keep(store, first)
+    assert not await keep(store, first)
+    assert await keep(store, alarm("f3"), "payments")
+    assert await standing(store) == [first, second]
+    assert await keep(store, alarm("f2", open=False))
+    assert not await keep(store, alarm("f2"))
+    assert await standing(store) == [second]
+    assert await keep(store, alarm("f2", at=NOON + 2 * MINUTE))
+    assert len(await standing(store)) == 2
+
+
+async def test_what_still_holds_is_not_forgotten(store: Store) -> None:
+    await keep(store, alarm("fires"))
+    await keep(store, alarm("over", open=False))
+    await keep(store, alarm("said", source="report"))
+    later = NOON + timedelta(days=30)
+    assert await store.transact(lambda c: reports.prune(c, later)) == 2
+    assert [each.id for each in await standing(store)] == ["fires"]
