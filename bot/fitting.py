@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from bot.domain.approvals import ANY, Signature, seating
+from bot.domain.checklists import roles_asked
 from bot.domain.conditions import Condition
 from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.plan import Approval, Metric, Plan
 from bot.domain.plan_compile import measured_by
+from bot.domain.release_types import added_seats, approval_of
 from bot.plans import PlanLibrary
 from bot.settings import ConfigDocument, ServiceDocument, Settings
 
@@ -24,20 +26,28 @@ def unfit(settings: Settings, plans: PlanLibrary) -> list[DocumentError]:
     config = settings.config
     errors = list(_definitions(settings, plans))
     for name, service in config.services.items():
-        place: Path = ("services", name, "plan")
-        if service.plan not in plans.names():
-            hint = nearest(service.plan, plans.names())
-            errors.append(DocumentError(place, f"there is no plan {service.plan!r}", hint))
-            continue
-        plan = plans.get(service.plan)
-        errors += _signers(config, plan, place)
-        errors += _gates(config, service, plan, ("services", name))
-        errors += _readers(settings, name, plan)
-    return errors
+        for place, wanted in _plans(name, service):
+            if wanted not in plans.names():
+                hint = nearest(wanted, plans.names())
+                errors.append(DocumentError(place, f"there is no plan {wanted!r}", hint))
+                continue
+            plan = plans.get(wanted)
+            errors += _signers(config, plan, place)
+            errors += _tickers(config, plan, place)
+            errors += _gates(config, service, plan, ("services", name))
+            errors += _readers(settings, name, plan)
+    return list({str(error): error for error in errors}.values())
+
+
+def _plans(name: str, service: ServiceDocument) -> Iterator[tuple[Path, str]]:
+    """Where each plan of a service is named."""
+    yield ("services", name, "plan"), service.plan
+    for type_, plan in service.plans.items():
+        yield ("services", name, "plans", type_), plan
 
 
 def _signers(config: ConfigDocument, plan: Plan, place: Path) -> Iterator[DocumentError]:
-    for what, rule in (("a release", plan.approval), ("a rollback", plan.rollback_approval)):
+    for what, rule in (*_rules(plan), ("a rollback", plan.rollback_approval)):
         if rule is None:
             continue
         unknown = [role for role in dict.fromkeys(rule.roles) if role not in config.roles]
@@ -47,6 +57,29 @@ def _signers(config: ConfigDocument, plan: Plan, place: Path) -> Iterator[Docume
             yield DocumentError(place, problem, hint)
         if not unknown:
             yield from _seats(config, plan, rule, what, place)
+
+
+def _rules(plan: Plan) -> Iterator[tuple[str, Approval]]:
+    """What is signed for a release of each type, and with each label, where that adds a seat."""
+    yield "a release", plan.approval
+    for type_ in plan.sections.types:
+        if added_seats(plan, type_, ()):
+            yield f"a {type_} release", approval_of(plan, type_, ())
+    for label in plan.sections.labels:
+        if added_seats(plan, "", [label]):
+            yield f"a {label} release", approval_of(plan, "", [label])
+
+
+def _tickers(config: ConfigDocument, plan: Plan, place: Path) -> Iterator[DocumentError]:
+    """A required item that nobody may tick would hold every release for ever.
+
+    Roles that sign or answer a gate are named elsewhere already.
+    """
+    named = {*config.roles, *plan.approval.roles, *(r for g in _all_gates(plan) for r in g.by)}
+    asked = dict.fromkeys(by for by in roles_asked(plan) if not set(by) & named)
+    for by in asked:
+        problem = f"{plan.name} has items for {' or '.join(by)} to tick, and no such role is known"
+        yield DocumentError(place, problem, f"add {by[0]} under `roles`")
 
 
 def _seats(

@@ -28,6 +28,7 @@ DEFAULT_FILE = "countersign.yml"
 SLACK_API = "https://slack.com/api/"
 
 UNKNOWN = "is unknown"
+_NO_PLAN = "there is no plan {!r}"
 VARIABLES = {
     "bot_token": "SLACK_BOT_TOKEN",
     "signing_secret": "SLACK_SIGNING_SECRET",
@@ -95,11 +96,13 @@ class EnvironmentDocument(Closed, frozen=True, kw_only=True):
 class ServiceDocument(Closed, frozen=True, kw_only=True):
     """What is released.
 
-    plan: by which it is released unless somebody asks for another. checks: the programs behind
-    the `check` gates of plans, as lists of arguments.
+    plan: by which it is released unless somebody asks for another. plans: by type of release, for
+    types that have a plan of their own. checks: the programs behind the `check` gates and items of
+    plans, as lists of arguments.
     """
 
     plan: str
+    plans: Mapping[Name, str] = {}
     channel: ChannelId | Literal[""] = ""
     checks: Mapping[Name, Annotated[tuple[str, ...], Meta(min_length=1)]] = {}
     environments: Annotated[Mapping[Word, EnvironmentDocument], Meta(min_length=1)]
@@ -354,6 +357,19 @@ def _commands(config: ConfigDocument) -> list[DocumentError]:
     return [DocumentError(("commands",), "release and rollback need different commands")]
 
 
+def _plans(
+    name: str, service: ServiceDocument, plan_names: Collection[str] | None
+) -> list[DocumentError]:
+    known = service.plans.values() if plan_names is None else plan_names
+    return [
+        DocumentError(
+            ("services", name, "plans", type_), _NO_PLAN.format(plan), nearest(plan, known)
+        )
+        for type_, plan in service.plans.items()
+        if plan not in known
+    ]
+
+
 def _services(config: ConfigDocument, plan_names: Collection[str] | None) -> list[DocumentError]:
     errors = []
     if not config.services:
@@ -362,7 +378,8 @@ def _services(config: ConfigDocument, plan_names: Collection[str] | None) -> lis
         if plan_names is not None and service.plan not in plan_names:
             hint = nearest(service.plan, plan_names)
             place = ("services", name, "plan")
-            errors.append(DocumentError(place, f"there is no plan {service.plan!r}", hint))
+            errors.append(DocumentError(place, _NO_PLAN.format(service.plan), hint))
+        errors += _plans(name, service, plan_names)
         if not service.channel and not config.channels.default:
             hint = "add `channel` here, or `default` under `channels`"
             errors.append(DocumentError(("services", name), "its cards have no channel", hint))

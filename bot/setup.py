@@ -154,6 +154,7 @@ def _target(
         environment=name,
         deployer=CountedDeployer(deployer, kind, telemetry),
         plan=of.plan,
+        plans=of.plans,
         sources=_sources(place, environment, settings, shared, telemetry),
         channel=of.channel or settings.config.channels.default,
         checks=of.checks,

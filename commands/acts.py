@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.domain.events import (
     AdvanceRequested,
     CancelRequested,
+    ChecksRequested,
     ExtendRequested,
     ItemTicked,
     PauseRequested,
@@ -30,7 +31,8 @@ class Given:
     """What came with an act.
 
     digest: of what the person saw ("" for a typed verb: the present one is meant). text: a reason,
-    comment or duration. gate, ok: the answer to a question. new_id: a fresh id.
+    comment or duration. gate, ok: the answer to a question or an item. new_id: a fresh id.
+    generation: of what the person saw, 0 for a typed verb.
     """
 
     digest: str = ""
@@ -38,6 +40,7 @@ class Given:
     gate: str = ""
     ok: bool = True
     new_id: str = ""
+    generation: int = 0
 
 
 Make = Callable[[Rollout, Actor, Given], RolloutEvent]
@@ -81,7 +84,10 @@ ACTS: Mapping[str, Make] = {
     "break_glass": lambda _r, actor, given: RollbackRequested(
         actor, given.text, given.new_id, now=True
     ),
-    "tick_item": lambda _r, actor, given: ItemTicked(actor, given.gate, given.ok, given.text),
+    "tick_item": lambda _r, actor, given: ItemTicked(
+        actor, given.gate, given.ok, given.text, given.generation
+    ),
+    "check_again": lambda _r, actor, given: ChecksRequested(actor, given.gate),
     "release_quarantine": lambda _r, actor, _g: QuarantineReleaseSigned(actor),
 }
 """action_id -> the event it stands for."""
@@ -89,7 +95,7 @@ ACTS: Mapping[str, Make] = {
 FALLING = frozenset({"pause", "rollback", "break_glass", "reject", "step_back", "cancel", "extend"})
 """Acts that never raise traffic: the last known roles are enough."""
 
-RAISING = frozenset({"approve", "resume", "advance", "confirm", "unquarantine"})
+RAISING = frozenset({"approve", "resume", "advance", "confirm", "tick", "unquarantine"})
 """Verbs after which traffic may rise: nobody can say them for somebody else."""
 
 ENDED: Mapping[str, Sequence[Meant]] = {

@@ -4,24 +4,28 @@ What changes something is stored by the listener first and handled here afterwar
 looks is answered within the acknowledgement. Both find their way through the same tables.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from bot.domain.policy import answer_of, decode
+from bot.domain.release_types import known_labels, known_types
 from bot.engine.intents import Intent
+from bot.slack.checklists import CHECKLIST, EVIDENCE
 from bot.slack.modals import (
+    APPROVE_COMMENT,
     RELEASE_START,
     ROLLBACK_CONFIRM,
     ReleaseForm,
+    approve_comment,
     filled_in,
     release_start,
     rollback_confirm,
 )
 from bot.slack.replies import Reply
-from commands import rollback, start
+from commands import checklist, rollback, start
 from commands.acts import ACTS, ENDED, RAISING, Given, carry_out
 from commands.context import UNDER_WAY, WITH_TRAFFIC, Call, Context, Refuse, Verb
 from commands.parser import Parsed, ParseError, parse, verb_and_rest
@@ -100,7 +104,12 @@ class Desk:
         if make is None:
             return None
         value = decode(intent.value)
-        given = Given(digest=value.digest, text=_said(intent), new_id=intent.id)
+        given = Given(
+            digest=value.digest,
+            text=_said(intent),
+            new_id=intent.id,
+            generation=value.generation,
+        )
         if intent.name == "tick_item":
             gate, ok = answer_of(value.argument)
             given = replace(given, gate=gate, ok=ok)
@@ -122,6 +131,12 @@ class Desk:
             action = "break_glass" if how == "now" else "rollback"
             given = Given(text=fields.get("reason", ""), new_id=intent.id)
             await self._act(intent, action, rollout_id, given)
+        if intent.name == APPROVE_COMMENT:
+            rollout_id, _, digest = intent.private_metadata.partition(":")
+            given = Given(digest=digest, text=fields.get("comment", ""), new_id=intent.id)
+            await self._act(intent, "approve", rollout_id, given)
+        if intent.name == CHECKLIST:
+            await checklist.save(self.context, intent)
         return None
 
     def _start_call(self, intent: Intent, fields: Mapping[str, str]) -> Call:
@@ -130,6 +145,8 @@ class Desk:
             "service": fields.get("service", ""),
             "env": fields.get("environment", ""),
             "plan": fields.get("plan", ""),
+            "type": fields.get("type", ""),
+            "label": fields.get("labels", ""),
             "artifact": fields.get("artifact", ""),
             "note": fields.get("note", ""),
         }
@@ -186,6 +203,24 @@ class Desk:
                 return await self._rollback_form("", intent, now=False)
         if intent.kind == "action" and intent.name == "break_glass":
             return await self._rollback_form(decode(intent.value).rollout_id, intent, now=True)
+        if intent.kind == "action" and intent.name == "approve":
+            return await self._comment_form(intent)
+        if intent.kind == "action" and intent.name == CHECKLIST:
+            return await checklist.form(self.context, decode(intent.value).rollout_id, intent)
+        return None
+
+    async def _comment_form(self, intent: Intent) -> Mapping[str, Any] | None:
+        """Where the plan wants a comment with a signature, the button asks for it."""
+        value = decode(intent.value)
+        rollout = await self.context.finder.find(value.rollout_id)
+        asked = (rollout.rollback_request, rollout.request) if rollout is not None else ()
+        for purpose, request in zip(("rollback", "release"), asked, strict=False):
+            if rollout is None or request is None or not request.digest.startswith(value.digest):
+                continue
+            if request.comment_required and not request.complete:
+                metadata = f"{rollout.id}:{value.digest}"
+                return approve_comment(rollout, purpose, metadata)
+            return None
         return None
 
     def urgent(self, intent: Intent) -> bool:
@@ -198,15 +233,25 @@ class Desk:
         services = here or catalogue.services()
         environments = sorted({e for s in services for e in catalogue.environments(s)})
         usual = "production" if "production" in environments else ""
+        plans = [self.context.plan_named(name) for name in self._plans_of(services)]
         return release_start(
             ReleaseForm(
                 services=[(name, name) for name in services],
                 environments=[(name, name) for name in environments],
                 plans=[(name, name) for name in self.context.plan_names],
+                types=[(name, name) for name in known_types(*plans)],
+                labels=[(name, name) for name in known_labels(*plans)],
                 environment=usual,
                 metadata=intent.channel,
             )
         )
+
+    def _plans_of(self, services: Sequence[str]) -> list[str]:
+        """The plans by which these services are released."""
+        targets = self.context.catalogue.targets
+        mine = [target for (service, _), target in targets.items() if service in services]
+        names = (name for target in mine for name in (target.plan, *target.plans.values()))
+        return [name for name in dict.fromkeys(names) if name in self.context.plan_names]
 
     async def _rollback_form(
         self, rollout_id: str, intent: Intent, *, now: bool
@@ -221,15 +266,25 @@ class Desk:
     async def validate(self, intent: Intent) -> Mapping[str, str]:
         """What is wrong with a filled-in form, by field; empty when nothing is."""
         fields = filled_in(intent.values)
+        if intent.name == CHECKLIST:
+            return await self._checklist_problems(intent)
         if intent.name != RELEASE_START:
             return {}
         problems: dict[str, str] = {}
+        given = self._start_call(intent, fields).parsed
         try:
             environment = fields.get("environment", "")
             target = self.context.target(fields.get("service", ""), environment, "")
-            plan = start.checked_plan(self.context, fields.get("plan") or target.plan)
         except Refuse as refused:
             return {"environment": str(refused)}
+        try:
+            plan = start.chosen_plan(self.context, target, given)
+        except Refuse as refused:
+            return {"type" if fields.get("type") else "plan": str(refused)}
+        try:
+            start.labels_of(given, plan)
+        except Refuse as refused:
+            problems["labels"] = str(refused)
         try:
             start.checked_version(fields.get("version", ""), plan)
         except Refuse as refused:
@@ -238,6 +293,12 @@ class Desk:
         if artifact and not artifact.startswith("sha256:"):
             problems["artifact"] = "A digest starts with sha256: and 64 hexadecimal digits follow."
         return problems
+
+    async def _checklist_problems(self, intent: Intent) -> Mapping[str, str]:
+        try:
+            return await checklist.problems(self.context, intent)
+        except Refuse as refused:
+            return {EVIDENCE: str(refused)}
 
 
 def _where_it_began(intent: Intent) -> Intent:

@@ -1,16 +1,21 @@
 """The verbs that change nothing: status, list, show, preview, history, help."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
+from bot.domain.checklists import checklists_of, required
+from bot.domain.plan import Plan
 from bot.domain.preview import preview
+from bot.domain.release_types import approval_of
 from bot.domain.rollout import Rollout
 from bot.domain.units import format_duration
 from bot.slack.replies import Reply
 from commands.context import Call, Verb
 from commands.parser import Argument, Grammar
 from commands.start import GRAMMAR as START
-from commands.start import checked_plan, checked_version
+from commands.start import checked_version, chosen_plan, labels_of
 
 _TARGET = Grammar((Argument("target", "a service or a rollout's id"),))
 _SHORT = timedelta(hours=1)
@@ -90,7 +95,9 @@ async def _preview(call: Call) -> Reply:
     """The whole schedule, with clock times; nothing is changed."""
     context, given = call.context, call.parsed
     target = context.target(given.get("service"), given.get("env"), call.intent.channel)
-    plan = checked_plan(context, given.get("plan") or target.plan)
+    plan = chosen_plan(context, target, given)
+    signs = approval_of(plan, given.get("type"), labels_of(given, plan))
+    plan = msgspec.structs.replace(plan, approval=signs)
     version = checked_version(given.get("version"), plan)
     seen = preview(plan, context.now())
     lines = [f"{target.service} {version} → {target.environment} by plan {plan.name}:"]
@@ -99,11 +106,20 @@ async def _preview(call: Call) -> Reply:
         when = f"from {instant(wave.starts_at)} to {instant(wave.ends_at)}"
         lines.append(f"• {wave.traffic:g} % {when}: {gates}")
     lines.append(f"In all {format_duration(seen.total)} if nothing waits for a person.")
+    lines += [f"First: {each}" for each in _preparations(plan, target.environment)]
     lines.append("Signed by: " + ", ".join(seen.signers))
     lines += [f"Waits for: {what}" for wave in seen.waves for what in wave.waits_for]
     lines.append("Rolled back by: " + ("; ".join(seen.rollback_on) or "a person only"))
     lines.append(f"One can go back until {instant(seen.can_go_back_until)}.")
     return Reply("\n".join(lines), seconds=seen.total < _SHORT)
+
+
+def _preparations(plan: Plan, environment: str) -> Iterator[str]:
+    for each in checklists_of(plan, environment):
+        count = len(required([each]))
+        if count:
+            due = f", due {each.due.lstrip('+-')} before" if each.due else ""
+            yield f"{each.title} ({count} {'item' if count == 1 else 'items'}{due})"
 
 
 VERBS: Sequence[Verb] = (

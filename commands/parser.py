@@ -30,12 +30,17 @@ class Argument(msgspec.Struct, frozen=True):
 
 
 class Option(msgspec.Struct, frozen=True):
-    """--name VALUE, or a mere switch. rest: the value runs to the next option or the end."""
+    """--name VALUE, or a mere switch.
+
+    rest: the value runs to the next option or the end. many: it may be given several times; the
+    values are joined by commas.
+    """
 
     name: str
     help: str
     switch: bool = False
     rest: bool = False
+    many: bool = False
 
 
 class Grammar(msgspec.Struct, frozen=True):
@@ -132,7 +137,7 @@ def parse(grammar: Grammar, words: Sequence[str]) -> Parsed:
             continue
         if not equals:
             value, index = _value(words, index, option)
-        found[name] = value
+        found[name] = f"{found[name]},{value}" if option.many and name in found else value
     found.update(_positions(grammar, plain))
     return Parsed(found, frozenset(switches))
 

@@ -4,10 +4,16 @@ from collections.abc import Mapping
 
 from bot.domain.documents import nearest
 from bot.slack.replies import Reply
-from commands import acting, looking, reporting, rollback, start
+from commands import acting, checklist, looking, reporting, rollback, start
 from commands.context import Names, Refuse, Verb
 
-RELEASE: tuple[Verb, ...] = (start.VERB, *looking.VERBS, *acting.VERBS, *reporting.VERBS)
+RELEASE: tuple[Verb, ...] = (
+    *start.VERBS,
+    *looking.VERBS,
+    *checklist.VERBS,
+    *acting.VERBS,
+    *reporting.VERBS,
+)
 ROLLBACK: Verb = rollback.VERB
 
 _BY_NAME: Mapping[str, Verb] = {

@@ -1,16 +1,29 @@
-"""/release start: ask for a release."""
+"""/release start: ask for a release. /release promote: of what is live one environment before."""
 
 import base64
 import hashlib
+from collections.abc import Sequence
 
 from bot.domain.decisions import begin
+from bot.domain.documents import nearest
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import measured_by
+from bot.domain.release_types import implied_type, known_types, label_problem, suits
 from bot.domain.rollout import Rollout
 from bot.domain.versions import Version, parse_version
+from bot.engine.catalogue import ServiceTarget
+from bot.ports import PermanentError, TemporaryError
 from bot.slack.replies import Reply
 from commands.context import Call, Context, Refuse, Verb, unknown
-from commands.parser import Argument, Grammar, Option
+from commands.parser import Argument, Grammar, Option, Parsed
+
+_KIND = (
+    Option("type", "hotfix, feature or major: it chooses the plan and who signs"),
+    Option(
+        "label", "what else is true of it, like sensitive; may be given several times", many=True
+    ),
+)
+_NOTE = Option("note", "a line for those who sign", rest=True)
 
 GRAMMAR = Grammar(
     (
@@ -19,11 +32,25 @@ GRAMMAR = Grammar(
     ),
     (
         Option("env", "the environment, production unless said otherwise"),
+        *_KIND,
         Option("plan", "another plan than the service's own"),
         Option("artifact", "the digest you expect, sha256:…"),
-        Option("note", "a line for those who sign", rest=True),
+        _NOTE,
     ),
 )
+
+PROMOTE = Grammar(
+    (Argument("service", "which service; needed where a channel has several"),),
+    (
+        Option("env", "where to, production unless said otherwise"),
+        Option("from", "where it is live now, staging unless the plan says otherwise"),
+        *_KIND,
+        Option("plan", "another plan than the service's own"),
+        _NOTE,
+    ),
+)
+
+STAGING = "staging"
 
 
 def checked_version(text: str, plan: Plan) -> str:
@@ -51,16 +78,50 @@ def checked_plan(context: Context, name: str) -> Plan:
         raise unknown(f"I know no plan {name!r}", name, context.plan_names) from None
 
 
+def chosen_plan(context: Context, target: ServiceTarget, given: Parsed) -> Plan:
+    """The plan for what was asked: the one named, that of the type, or the service's own.
+
+    Raises Refuse.
+    """
+    named, type_ = given.get("plan"), given.get("type")
+    plan = checked_plan(context, named or target.plans.get(type_) or target.plan)
+    types = {*known_types(plan), *target.plans}
+    if type_ and type_ not in types:
+        hint = nearest(type_, types)
+        raise Refuse(f"I know no type {type_!r}; {hint}")
+    if not named and type_ not in target.plans and not suits(plan, type_):
+        raise Refuse(
+            f"{plan.name} is not for {type_} releases. Name a plan with --plan, or set "
+            f"`plans: {{{type_}: PLAN}}` for {target.service} in the configuration."
+        )
+    return measured_by(plan, target.define)
+
+
+def labels_of(given: Parsed, plan: Plan) -> tuple[str, ...]:
+    """The labels asked for, each once. Raises Refuse for one that the plan does not know."""
+    words = (word.strip() for word in given.get("label").split(","))
+    labels = tuple(dict.fromkeys(word for word in words if word))
+    problem = label_problem(plan, labels)
+    if problem is not None:
+        raise Refuse(f"{problem}.".replace("?.", "?"))
+    return labels
+
+
 async def run(call: Call) -> Reply | None:
     """Start a release; the card says the rest."""
     context, given = call.context, call.parsed
     target = context.target(given.get("service"), given.get("env"), call.intent.channel)
-    plan = checked_plan(context, given.get("plan") or target.plan)
-    plan = measured_by(plan, target.define)
-    version = checked_version(given.get("version"), plan)
     artifact = given.get("artifact")
     if artifact and not artifact.startswith("sha256:"):
         raise Refuse("--artifact takes a digest: sha256: and 64 hexadecimal digits.")
+    return await _begin(call, target, given.get("version"), artifact)
+
+
+async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) -> Reply:
+    context, given = call.context, call.parsed
+    plan = chosen_plan(context, target, given)
+    version = checked_version(text, plan)
+    labels = labels_of(given, plan)
     same = await _same(context, target.service, target.environment, version)
     if same is not None:
         return Reply(
@@ -78,9 +139,30 @@ async def run(call: Call) -> Reply | None:
         now=context.now(),
         artifact=artifact,
         note=given.get("note"),
+        type_=given.get("type") or implied_type(plan),
+        labels=labels,
     )
     await context.engine.create(rollout, effects)
     return Reply(f"Asked for {target.service} {version} (`{rollout.id}`). The card shows the rest.")
+
+
+async def promote(call: Call) -> Reply:
+    """Start the release of what is live one environment before: the same version and artifact."""
+    context, given = call.context, call.parsed
+    target = context.target(given.get("service"), given.get("env"), call.intent.channel)
+    plan = chosen_plan(context, target, given)
+    source = given.get("from") or plan.sections.preflight.promote_from or STAGING
+    place = context.target(target.service, source, call.intent.channel)
+    if place.environment == target.environment:
+        raise Refuse(f"{source} is where it is live already; say with --env where it should go.")
+    try:
+        found = await place.deployer.observe(place.target)
+    except (TemporaryError, PermanentError) as error:
+        raise Refuse(f"What runs in {source} can't be seen now ({error}); try again.") from error
+    live = found.current.release
+    if not live.version:
+        raise Refuse(f"Nothing runs in {target.service} {source} yet.")
+    return await _begin(call, target, live.version, live.artifact)
 
 
 def rollout_id(intent_id: str) -> str:
@@ -94,3 +176,7 @@ async def _same(context: Context, service: str, environment: str, version: str) 
 
 
 VERB = Verb("start", "Ask for a release; two people sign, then traffic moves.", run, GRAMMAR)
+VERBS: Sequence[Verb] = (
+    VERB,
+    Verb("promote", "Ask to release what is live in staging: the same artifact.", promote, PROMOTE),
+)

@@ -32,6 +32,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     seats: role names, `ANY` for a seat of any role. excluded: people who may not sign (the one who
     asked). generation: counts what was asked; a changed question is a new generation.
+    optional: roles that may sign too and are not waited for.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     remind_every: timedelta
     reminded_at: datetime
     signatures: tuple[Signature, ...] = ()
+    optional: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -92,6 +94,7 @@ def open_request(
         expires_at=now + rule.expires,
         remind_every=rule.remind,
         reminded_at=now,
+        optional=rule.optional,
     )
 
 
@@ -112,7 +115,7 @@ def _refusal(request: Request, signature: Signature, digest: str) -> Refused | N
         return Refused.REQUESTER
     if request.signed_by(signature.person):
         return Refused.ALREADY
-    if not any(_fits(seat, signature.roles) for seat in request.seats):
+    if not _has_place(request, signature.roles):
         return Refused.NO_SEAT
     if request.comment_required and not signature.comment.strip():
         return Refused.COMMENT
@@ -133,7 +136,7 @@ def recheck(request: Request, roles: Mapping[str, Sequence[str]]) -> Request:
     kept = tuple(
         msgspec.structs.replace(s, roles=tuple(roles.get(s.person, ())))
         for s in request.signatures
-        if any(_fits(seat, roles.get(s.person, ())) for seat in request.seats)
+        if _has_place(request, roles.get(s.person, ()))
     )
     return msgspec.structs.replace(request, signatures=kept)
 
@@ -162,6 +165,10 @@ def _place(
     return False
 
 
+def _has_place(request: Request, roles: Sequence[str]) -> bool:
+    return any(_fits(seat, roles) for seat in (*request.seats, *request.optional))
+
+
 def _fits(seat: str, roles: Sequence[str]) -> bool:
     return bool(roles) if seat == ANY else seat in roles
 
@@ -175,6 +182,8 @@ def release_digest(
     plan: str,
     generation: int,
     purpose: str = "release",
+    type_: str = "",
+    labels: Sequence[str] = (),
 ) -> str:
     """What a signature is bound to; `plan` is the digest of the plan's document."""
     return digest_of(
@@ -186,5 +195,7 @@ def release_digest(
             "artifact": artifact,
             "plan": plan,
             "generation": generation,
+            "type": type_,
+            "labels": sorted(labels),
         }
     )

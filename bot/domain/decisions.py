@@ -8,7 +8,7 @@ event that has no meaning in a phase (a late timer, a reply to an older change) 
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from bot.domain import requests, signatures
+from bot.domain import preparing, requests, signatures
 from bot.domain.approvals import recheck
 from bot.domain.breaches import hook, standing
 from bot.domain.events import (
@@ -18,6 +18,7 @@ from bot.domain.events import (
     CancelRequested,
     CheckExecution,
     CheckFailed,
+    ChecksRequested,
     ExecutionChecked,
     ExtendRequested,
     HookFired,
@@ -137,7 +138,10 @@ def _decide(rollout: Rollout, event: RolloutEvent, now: datetime) -> Decision:
         case StepBackRequested() | CancelRequested() | RollbackRequested():
             return requests.going_back(rollout, event, now)
         case ItemTicked():
-            return requests.ticked(rollout, event, now)
+            answer = preparing.ticked if "/" in event.gate else requests.ticked
+            return answer(rollout, event, now)
+        case ChecksRequested():
+            return preparing.rechecked(rollout, event)
         case HookFired():
             return hook(rollout, event, now)
         case _:
@@ -150,24 +154,12 @@ def _preflight(
     if rollout.phase is not Phase.PREFLIGHT:
         return rollout, ()
     if isinstance(event, PreflightFailed):
+        if rollout.looked:
+            return preparing.failed(rollout, event, now)
         return finish(rollout, Phase.CANCELLED, now, f"Not started: {event.reason}")
     if event.seen.current in {"", rollout.version}:
         return finish(rollout, Phase.CANCELLED, now, _pointless(rollout, event.seen))
-    found = change(
-        rollout,
-        artifact=event.artifact,
-        previous=event.seen.current,
-        previous_artifact=event.seen.current_artifact,
-    )
-    request = ask_release(found, event.request_id, 1, now)
-    waiting = enter(
-        found,
-        Phase.AWAITING_APPROVAL,
-        now,
-        request=request,
-        next_check_at=min(request.expires_at, now + request.remind_every),
-    )
-    return waiting, (*show(), AskSigners("release"))
+    return preparing.passed(rollout, event, now)
 
 
 def _pointless(rollout: Rollout, seen: Seen) -> str:
@@ -222,6 +214,8 @@ def _wait(rollout: Rollout, reason: str, again: datetime) -> Decision:
 
 def _ask_again(rollout: Rollout, artifact: str, now: datetime) -> Decision:
     """The version points to something else than was signed: all signatures are void."""
+    if rollout.items:
+        return preparing.void(rollout, artifact, now)
     generation = rollout.generation + 1
     changed = change(rollout, artifact=artifact, generation=generation)
     request = ask_release(changed, f"{rollout.id}:{generation}", generation, now)
@@ -366,6 +360,8 @@ def _tick(rollout: Rollout, now: datetime) -> Decision:
         return change(again, op_trouble=rollout.op_trouble), effects
     if rollout.phase is Phase.AWAITING_APPROVAL:
         return signatures.waiting(rollout, now)
+    if rollout.phase is Phase.PREFLIGHT and rollout.looked:
+        return preparing.due(rollout)
     if rollout.phase in BEFORE_TRAFFIC or rollout.ended or rollout.phase is Phase.HALTED:
         return signatures.rollback_waiting(rollout, now)
     return rollout, ()

@@ -35,11 +35,15 @@ class Event(msgspec.Struct, frozen=True, tag=True):
 
 
 class PreflightPassed(Event, frozen=True):
-    """The version exists, the backend can do what the plan needs, the target is healthy."""
+    """The version exists, the backend can do what the plan needs, the target is healthy.
+
+    checks: the named checks that can be run for this rollout.
+    """
 
     artifact: str
     seen: Seen
     request_id: str
+    checks: tuple[str, ...] = ()
 
 
 class PreflightFailed(Event, frozen=True):
@@ -191,15 +195,24 @@ class RollbackRequested(Event, frozen=True):
 
 
 class ItemTicked(Event, frozen=True):
-    """A person (or a check) says yes or no to a gate that isn't a number.
+    """A person (or a check) says yes or no to a gate that isn't a number, or to a checklist's item.
 
-    gate: the condition's id. ok: the answer. evidence: what it rests on.
+    gate: the condition's id, or the item's key (list/id). ok: the answer; a person's no takes a
+    tick back. evidence: what it rests on. generation: of what was looked at, 0: whatever is now.
     """
 
     actor: Actor
     gate: str
     ok: bool
     evidence: str = ""
+    generation: int = 0
+
+
+class ChecksRequested(Event, frozen=True):
+    """Somebody wants the checks of the checklists to be run again. item: only this one's."""
+
+    actor: Actor
+    item: str = ""
 
 
 class HookFired(Event, frozen=True):
@@ -250,6 +263,7 @@ RolloutEvent = (
     | CancelRequested
     | RollbackRequested
     | ItemTicked
+    | ChecksRequested
     | HookFired
     | QuarantineReleaseSigned
 )

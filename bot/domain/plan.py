@@ -213,7 +213,8 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
 class Approval(msgspec.Struct, frozen=True):
     """A signature rule.
 
-    roles: seats to be filled by different people. any: further seats, of any role.
+    roles: seats to be filled by different people. any: further seats, of any role. optional: roles
+    that are asked too, and not waited for.
     """
 
     roles: tuple[str, ...]
@@ -221,6 +222,7 @@ class Approval(msgspec.Struct, frozen=True):
     comment_required: bool
     expires: timedelta
     remind: timedelta
+    optional: tuple[str, ...] = ()
 
     @property
     def seats(self) -> int:

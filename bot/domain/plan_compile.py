@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bot.domain import checklist_rules, release_types
 from bot.domain.conditions import Action, Condition
 from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.plan import (
@@ -132,6 +133,7 @@ def _approval(document: ApprovalDocument, path: Path, fewest: int) -> Approval:
         document.comment == "required",
         duration(document.expires, (*path, "expires")),
         duration(document.remind, (*path, "remind")),
+        document.optional,
     )
     if rule.seats < fewest:
         people = "1 person" if rule.seats == 1 else f"{rule.seats or 'no'} people"
@@ -235,6 +237,8 @@ def _max_extend(text: str) -> float:
 
 def _consistent(plan: Plan) -> None:
     """What can only be seen when everything is there."""
+    checklist_rules.check(plan)
+    release_types.check(plan)
     seen: set[str] = set()
     for path, condition in _everywhere(plan):
         if condition.id in seen:

@@ -46,13 +46,25 @@ class MeetingDocument(Closed, frozen=True, kw_only=True):
 
 
 class ItemDocument(Closed, frozen=True, kw_only=True):
-    """An item of a checklist. by: roles that may tick it; check: a command that ticks it."""
+    """An item of a checklist.
+
+    by: roles that may tick it; check: a command that ticks it, or one that the bot has built in;
+    value: a number has to be given with it, and to hold, as in `>= 95%`; ask: words that have to be
+    given with it, as in `its id`; live_for: how long the same artifact has to have been live where
+    it is promoted from; seat: it ticks itself when that seat is signed; wave: it ticks itself when
+    that wave has passed.
+    """
 
     id: Slug
-    text: str
+    text: Annotated[str, Meta(min_length=1)]
     by: tuple[Name, ...] = ()
     check: Name | Literal[""] = ""
     optional: bool = False
+    value: str = ""
+    ask: str = ""
+    live_for: Duration | Literal[""] = ""
+    seat: Name | Literal[""] = ""
+    wave: Slug | Literal[""] = ""
 
 
 class ChecklistDocument(Closed, frozen=True, kw_only=True):

@@ -76,7 +76,7 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """The answer to a gate that isn't a number."""
+    """The answer to a gate that isn't a number, or to an item of a checklist."""
 
     gate: str
     ok: bool
@@ -93,7 +93,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     asked. soak_done: how much of the present soak has been served; soak_extra: by how much it was
     extended. revision: counts writes. fence: counts takeovers; a writer with an older one loses.
     op_key: the deployer change that is waited for ("" when none). next_check_at: when the tick
-    looks again, None: only an event moves it on.
+    looks again, None: only an event moves it on. looked: the target was seen, and the checklists
+    are open. checks: those that the bot can run here. items: what was ticked, by its key.
     """
 
     id: str
@@ -142,6 +143,9 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_check_at: datetime | None = None
     ended_at: datetime | None = None
     touched: bool = False
+    looked: bool = False
+    checks: tuple[str, ...] = ()
+    items: Mapping[str, Tick] = {}
     quarantined: bool = False
     quarantine_releases: tuple[str, ...] = ()
     revision: int = 0

@@ -18,6 +18,7 @@ from bot.domain.events import (
     Withdrawn,
 )
 from bot.domain.people import Actor
+from bot.domain.preparing import open_words
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.steps import (
     Decision,
@@ -77,6 +78,8 @@ def _open(rollout: Rollout, digest: str) -> tuple[str, Request] | None:
 
 def _signed(rollout: Rollout, event: Signed, now: datetime) -> Decision:
     found = _open(rollout, event.digest)
+    if found is None and rollout.phase is Phase.PREFLIGHT:
+        return tell(rollout, event.actor, f"Not yet. {open_words(rollout)}")
     if found is None:
         return tell(rollout, event.actor, f"This is decided already: {in_words(rollout)}.")
     purpose, request = found

@@ -22,6 +22,7 @@ from bot.domain.events import (
 from bot.domain.metering import begin_wave
 from bot.domain.people import Actor
 from bot.domain.plan import Wave
+from bot.domain.release_types import approval_for
 from bot.domain.rollout import Mark, Phase, Rollout, Tick
 
 Decision = tuple[Rollout, tuple[Effect, ...]]
@@ -279,9 +280,11 @@ def ask_release(rollout: Rollout, request_id: str, generation: int, now: datetim
         artifact=rollout.artifact,
         plan=rollout.the_plan.digest,
         generation=generation,
+        type_=rollout.type,
+        labels=rollout.labels,
     )
     return open_request(
-        rollout.the_plan.approval,
+        approval_for(rollout),
         request_id=request_id,
         digest=digest,
         generation=generation,

@@ -15,7 +15,8 @@ class UnknownTargetError(LookupError):
 class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     """One environment of one service, with the adapters that reach it.
 
-    plan: the name of the plan it is released by, unless somebody asks for another. sources: by
+    plan: the name of the plan it is released by, unless somebody asks for another. plans: type of
+    release -> the name of the plan for those. sources: by
     name of the metric; "*" for all others. channel: where its card is posted.
     checks: name -> the program and its arguments, in which {service}, {environment}, {version} and
     {artifact} are filled in. allow_by_name: releases whose artifact has no digest may be deployed.
@@ -26,6 +27,7 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
     deployer: Deployer
     plan: str = ""
+    plans: Mapping[str, str] = {}
     sources: Mapping[str, MetricSource] = {}
     channel: str = ""
     checks: Mapping[str, tuple[str, ...]] = {}

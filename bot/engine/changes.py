@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -72,6 +72,10 @@ class Changes:
         self._store = store
         self._catalogue = catalogue
         self._clock = clock
+
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._clock.now()
 
     async def observe(self, place: ServiceTarget) -> Observation:
         """What runs now. Our numbers go on above what the target has seen."""

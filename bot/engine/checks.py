@@ -3,10 +3,12 @@
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from bot.domain.checklists import STAGING_LIVE, Item, all_items, checklists_of, item_named
 from bot.domain.events import (
     CheckFailed,
     ExecutionChecked,
@@ -19,12 +21,20 @@ from bot.domain.people import THE_BOT
 from bot.domain.plan import Plan
 from bot.domain.reports import STANDING
 from bot.domain.rollout import Phase, Rollout
+from bot.domain.units import parse_duration
+from bot.domain.versions import parse_version
 from bot.engine.catalogue import Catalogue, ServiceTarget
 from bot.engine.changes import Changes, place_of, seen_in
 from bot.engine.directory import Directory, Refusal
+from bot.engine.promotion import Answer, Promotion, named
 from bot.ports import Capabilities, Observation, PermanentError, TemporaryError
 from bot.store.database import Store
 from bot.store.queries import reports, rollouts
+
+TARGET_HEALTHY = "target_healthy"
+VERSION_NEWER = "version_newer"
+BUILT_IN = frozenset({STAGING_LIVE, TARGET_HEALTHY, VERSION_NEWER})
+"""Checks of a checklist that need no command."""
 
 CHECK_TIMEOUT = 120.0
 """For how many seconds the command of a check may run."""
@@ -52,6 +62,7 @@ class Checks:
         self._directory = directory
         self._changes = changes
         self._new_id = new_id
+        self._promotion = Promotion(store, catalogue)
 
     # --- before anybody is asked to sign ----------------------------------------------------
 
@@ -68,7 +79,8 @@ class Checks:
         if not release.artifact and not place.allow_by_name:
             reason = f"{rollout.version} can't be resolved to a digest, and names alone don't do"
             return (PreflightFailed(reason),)
-        if rollout.artifact and rollout.artifact != release.artifact:
+        expected = "" if rollout.looked else rollout.artifact
+        if expected and expected != release.artifact:
             return (PreflightFailed(f"{rollout.version} is now {release.artifact}"),)
         held = await self._quarantine(rollout, release.artifact)
         if held:
@@ -77,7 +89,15 @@ class Checks:
         unhealthy = _unhealthy(found, place)
         if unhealthy:
             return (PreflightFailed(unhealthy),)
-        return (PreflightPassed(release.artifact, seen_in(found), self._new_id()),)
+        checks = self._runnable(rollout, place)
+        return (PreflightPassed(release.artifact, seen_in(found), self._new_id(), checks),)
+
+    def _runnable(self, rollout: Rollout, place: ServiceTarget) -> tuple[str, ...]:
+        """The checks of the plan's checklists that somebody has written a command for."""
+        known = {*place.checks, TARGET_HEALTHY, VERSION_NEWER}
+        known |= {STAGING_LIVE} if self._promotion.configured(rollout) else set()
+        items = all_items(checklists_of(rollout.the_plan, rollout.environment))
+        return tuple(dict.fromkeys(item.check for item in items if item.check in known))
 
     async def _quarantine(self, rollout: Rollout, artifact: str) -> str:
         name = artifact or f"version:{rollout.version}"
@@ -137,6 +157,10 @@ class Checks:
     async def run(self, rollout: Rollout, effect: RunCheck) -> Sequence[Any]:
         """Run the command of a check: its exit status is the answer, its last words are proof."""
         place = place_of(self._catalogue, rollout)
+        item = item_named(checklists_of(rollout.the_plan, rollout.environment), effect.gate)
+        if item is not None and effect.check in BUILT_IN:
+            ok, words = await self._built_in(rollout, item, place)
+            return _answer(rollout, effect, ok, words)
         argv = place.checks.get(effect.check)
         if argv is None:
             return ()  # nobody wrote a command for it: a person answers on the card
@@ -147,7 +171,18 @@ class Checks:
             "{artifact}": rollout.artifact,
         }
         status, words = await run_command([_filled(part, names) for part in argv])
-        return _answer(effect, status == 0, words or f"exit status {status}")
+        return _answer(rollout, effect, status == 0, words or f"exit status {status}")
+
+    async def _built_in(self, rollout: Rollout, item: Item, place: ServiceTarget) -> Answer:
+        if item.check == STAGING_LIVE:
+            live_for = parse_duration(item.live_for) if item.live_for else timedelta()
+            return await self._promotion.look(rollout, live_for, self._changes.now())
+        found = await self._changes.observe(place)
+        unhealthy = _unhealthy(found, place)
+        current = named(found.current.release)
+        if item.check == VERSION_NEWER:
+            return _newer(rollout.version, found.current.release.version)
+        return Answer(not unhealthy, unhealthy or f"{current} is up and healthy")
 
 
 def missing_abilities(plan: Plan, can: Capabilities) -> list[str]:
@@ -181,8 +216,18 @@ def _unhealthy(found: Observation, place: ServiceTarget) -> str:
     return ""
 
 
-def _answer(effect: RunCheck, ok: bool, evidence: str) -> Sequence[Any]:
-    return (ItemTicked(THE_BOT, effect.gate, ok, evidence),)
+def _newer(version: str, current: str) -> Answer:
+    """Whether a version comes after the one that runs."""
+    try:
+        ok = parse_version(version).precedence > parse_version(current).precedence
+    except ValueError as error:
+        return Answer(False, f"{version} and {current} can't be compared: {error}")
+    return Answer(ok, f"{version} comes {'after' if ok else 'before, or is,'} {current}")
+
+
+def _answer(rollout: Rollout, effect: RunCheck, ok: bool, evidence: str) -> Sequence[Any]:
+    """rollout: as it was when the check began; it may have come to another artifact since."""
+    return (ItemTicked(THE_BOT, effect.gate, ok, evidence, rollout.generation),)
 
 
 def _filled(part: str, names: dict[str, str]) -> str:

@@ -125,7 +125,8 @@ class RolloutPerformer:
             case CheckExecution():
                 return (CheckFailed(reason),)
             case RunCheck() as check:
-                return (ItemTicked(THE_BOT, check.gate, False, reason),)
+                generation = work.aggregate.generation
+                return (ItemTicked(THE_BOT, check.gate, False, reason, generation),)
             case _:
                 return ()
 

@@ -188,6 +188,34 @@ def choice(
     return block | ({"dispatch_action": True} if dispatch else {})
 
 
+def boxes(
+    name: str,
+    label: str,
+    options: Sequence[Block],
+    *,
+    ticked: Sequence[Block] = (),
+    action_id: str = "",
+) -> Block:
+    """Boxes to tick, none of them required.
+
+    options: of `option`, one to ten. ticked: those of them that are ticked at first.
+    """
+    element: Block = {"type": "checkboxes", "action_id": action_id or name, "options": [*options]}
+    element |= {"initial_options": [*ticked]} if ticked else {}
+    return _input(name, label, element, "", optional=True)
+
+
+def choices(name: str, label: str, options: Iterable[tuple[str, str]], *, hint: str = "") -> Block:
+    """A field in which several can be chosen, or none. options: (value, text), at least one."""
+    offered = [option(value, text) for value, text in options if len(value) <= OPTION_VALUE]
+    element: Block = {
+        "type": "multi_static_select",
+        "action_id": name,
+        "options": offered[:OPTIONS],
+    }
+    return _input(name, label, element, hint, optional=True)
+
+
 def option(value: str, text: str) -> Block:
     """One entry of a list."""
     return {"text": plain(text, OPTION_TEXT), "value": value}

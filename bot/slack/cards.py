@@ -13,7 +13,7 @@ from bot.domain.policy import legal_actions
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.units import format_duration, format_weight
 from bot.ports import Message, Posted
-from bot.slack import sections
+from bot.slack import checklists, sections
 from bot.slack.blocks import Block, context, fit, header, section
 from bot.slack.buttons import action_rows, link_row, named
 from bot.slack.home import home_view
@@ -35,6 +35,7 @@ _WHY = frozenset(
         Phase.QUEUED,
         Phase.JUDGING,
         Phase.AWAITING_APPROVAL,
+        Phase.PREFLIGHT,
         Phase.WATCHING,
     }
 )
@@ -90,6 +91,7 @@ class Cards:
                     header(f"{what.capitalize()} of {named(rollout)}"),
                     section(f"{bold(word)}. {by} {more}"),
                     *sections.note(rollout),
+                    *(checklists.request_words(rollout) if purpose == "release" else ()),
                     context(sections.artifact_words(rollout)),
                     *self._how_to_sign(permalink),
                 ]
@@ -136,6 +138,7 @@ class Cards:
             header(f"{title(rollout)} · {phase_name(rollout)}"),
             sections.identity(rollout, self._accounts),
             *sections.note(rollout),
+            *checklists.request_words(rollout),
             *self._why(rollout),
             *sections.traffic(rollout),
             self._clock(rollout, now),
@@ -143,6 +146,7 @@ class Cards:
             *sections.triggers(rollout),
             *reported(rollout),
             *sections.questions(rollout),
+            *checklists.on_card(rollout),
             *sections.signatures(rollout, self._accounts),
             *action_rows(rollout, legal_actions(rollout)),
             self._updated(rollout, now),

@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 
 from bot.domain.rollout import Rollout
-from bot.slack.blocks import Block, choice, context, modal, section, text_input
+from bot.slack.blocks import Block, choice, choices, context, modal, section, text_input
 from bot.slack.buttons import rollback_words
 from bot.slack.sections import artifact_words
 from bot.slack.text import escape
 
 RELEASE_START = "release_start"
 ROLLBACK_CONFIRM = "rollback_confirm"
+APPROVE_COMMENT = "approve_comment"
 REASON_MOST = 1000
 
 Options = Sequence[tuple[str, str]]
@@ -32,6 +33,8 @@ class ReleaseForm(msgspec.Struct, frozen=True, kw_only=True):
     services: Options
     environments: Options
     plans: Options
+    types: Options = ()
+    labels: Options = ()
     service: str = ""
     environment: str = ""
     plan: str = ""
@@ -63,6 +66,8 @@ def release_start(form: ReleaseForm) -> Block:
             most=100,
         ),
         *([_plan(form)] if form.plans else []),
+        *([_type(form)] if form.types else []),
+        *([_labels(form)] if form.labels else []),
         text_input(
             "artifact",
             "Artifact digest",
@@ -90,6 +95,38 @@ def release_start(form: ReleaseForm) -> Block:
 def _plan(form: ReleaseForm) -> Block:
     hint = "Left empty: the plan of the service."
     return choice("plan", "Plan", form.plans, hint=hint, initial=form.plan, optional=True)
+
+
+def _type(form: ReleaseForm) -> Block:
+    hint = "It chooses the plan, and may ask more people to sign."
+    return choice("type", "Type", form.types, hint=hint, optional=True)
+
+
+def _labels(form: ReleaseForm) -> Block:
+    hint = "What else is true of it; each may ask somebody more to sign."
+    return choices("labels", "Labels", form.labels, hint=hint)
+
+
+def approve_comment(rollout: Rollout, purpose: str, metadata: str) -> Block:
+    """The question that comes with a signature where the plan wants a comment.
+
+    purpose: release or rollback. metadata: comes back with the submission.
+    """
+    what = f"{rollout.service} {rollout.version} in {rollout.environment}"
+    word = "You sign the rollback of" if purpose == "rollback" else "You sign the release of"
+    blocks = [
+        section(f"{escape(word)} {escape(what)}."),
+        context(artifact_words(rollout)),
+        text_input(
+            "comment",
+            "Comment",
+            hint="What you looked at. It is shown with your signature and kept in the audit.",
+            multiline=True,
+            focus=True,
+            most=REASON_MOST,
+        ),
+    ]
+    return modal(APPROVE_COMMENT, "Approve", blocks, submit="Approve", metadata=metadata)
 
 
 def rollback_confirm(rollout: Rollout, *, metadata: str, reason: str = "", now: bool) -> Block:
@@ -133,6 +170,9 @@ def _text_of(element: object) -> str:
     option = element.get("selected_option")
     if isinstance(option, Mapping):
         return str(option.get("value") or "")
+    several = element.get("selected_options")
+    if isinstance(several, Sequence) and not isinstance(several, str):
+        return ",".join(str(each.get("value")) for each in several if isinstance(each, Mapping))
     for name in ("value", "selected_user", "selected_channel", "selected_conversation"):
         if element.get(name):
             return str(element[name])

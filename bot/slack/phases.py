@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from bot.domain.preparing import open_words
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.units import format_duration, format_weight
 
@@ -32,6 +33,8 @@ def phase_name(rollout: Rollout) -> str:
     """The phase as people call it."""
     if rollout.rollback_request is not None and rollout.phase is not Phase.ROLLING_BACK:
         return f"{NAMES[rollout.phase]}, rollback asked for"
+    if rollout.phase is Phase.PREFLIGHT and rollout.looked:
+        return "Getting ready"
     return NAMES[rollout.phase]
 
 
@@ -44,6 +47,8 @@ def what_next(rollout: Rollout) -> str:
             "Break glass does it at once, by one person with a reason."
         )
     match rollout.phase:
+        case Phase.PREFLIGHT if rollout.looked:
+            return f"Next: {open_words(rollout)} Then signatures are asked for."
         case Phase.PREFLIGHT:
             return "Next: look up the version and the target, then ask for signatures."
         case Phase.AWAITING_APPROVAL:

@@ -236,7 +236,7 @@ def _seats(title: str, request: Request, accounts: Accounts) -> str:
         said = f", “{quote(signature.comment, 100)}”" if signature.comment.strip() else ""
         lines.append(cut(f"✓ {name}: {who}, {clock(signature.at)}{said}", LINE))
     if request.comment_required and request.missing:
-        lines.append("A comment is required: type it with the command, not with the button.")
+        lines.append("A comment is required; Approve asks for it.")
     return _listed(title, lines)
 
 

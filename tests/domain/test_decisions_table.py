@@ -12,6 +12,7 @@ from bot.domain.events import (
     AdvanceRequested,
     CancelRequested,
     CheckFailed,
+    ChecksRequested,
     ExecutionChecked,
     ExtendRequested,
     HookFired,
@@ -107,6 +108,7 @@ TABLE: Mapping[type[RolloutEvent], tuple[Phase | str, Row]] = {
         },
     ),
     ItemTicked: (TOLD, {}),
+    ChecksRequested: (TOLD, {}),
     HookFired: (
         NOTHING,
         {
@@ -148,6 +150,7 @@ def make(kind: type[RolloutEvent], rollout: Rollout) -> RolloutEvent:
         CancelRequested(ADA),
         RollbackRequested(ADA, "too slow", "q8"),
         ItemTicked(ADA, "nothing", ok=True),
+        ChecksRequested(ADA),
         HookFired("data_corruption", "rows are missing", "pause"),
         QuarantineReleaseSigned(ADA),
     )

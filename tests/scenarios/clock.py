@@ -13,13 +13,15 @@ NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Never waits for a timer: the loop's clock jumps to it instead."""
+    """Never waits for a timer: the loop's clock jumps to it, unless a program is under way."""
 
     loop: "PatientLoop"
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None or self.loop.real:
             return super().select(timeout)
+        if self.loop.programs_run:
+            return super().select(0.01)
         ready = super().select(0)
         if not ready and timeout > 0:
             self.loop.skipped += timeout
@@ -38,7 +40,19 @@ class PatientLoop(asyncio.SelectorEventLoop):
         selector.loop = self
         self.real = False
         self.skipped = 0.0
+        self._programs: list[Any] = []
         super().__init__(selector)
+
+    @property
+    def programs_run(self) -> bool:
+        """Whether a program is under way, which takes the time that it takes."""
+        self._programs = [each for each in self._programs if each.get_returncode() is None]
+        return bool(self._programs)
+
+    async def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any:
+        made = await super()._make_subprocess_transport(*args, **kwargs)  # type: ignore[misc]
+        self._programs.append(made)
+        return made
 
     def time(self) -> float:
         """Stands still between jumps, so that how fast a machine is makes no difference."""

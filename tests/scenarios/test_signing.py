@@ -212,11 +212,31 @@ async def test_a_version_that_points_elsewhere_after_it_was_signed_is_signed_aga
 async def test_a_plan_that_wants_comments_takes_no_bare_click(world: World) -> None:
     await world.start("v1.2.0", "--plan guarded")
     await world.click("ada", "approve")
-    assert "/release approve" in world.whisper("ada")
-    await world.say("ada", "/release approve read the diff")
+    form = world.modal("ada")
+    assert form is not None
+    assert "You sign the release of checkout v1.2.0 in production." in str(form["blocks"])
+    assert not (await world.submit("ada", comment=""))["ok"]
+    await world.submit("ada", comment="read the diff")
+    await world.say("grace", "/release approve")
+    assert "/release approve" in world.whisper("grace")
+    await world.say("grace", "/release approve looked at the graphs")
     request = (await world.rollout()).request
     assert request is not None
-    assert request.signatures[0].comment == "read the diff"
+    given = [(each.person, each.comment) for each in request.signatures]
+    assert given == [("ada", "read the diff"), ("grace", "looked at the graphs")]
+
+
+async def test_what_was_seen_in_the_dialog_is_what_is_signed(world: World) -> None:
+    await world.soaking(5, "v1.1.0")
+    rollout = await world.start("v1.2.0", "--plan guarded")
+    await world.click("ada", "approve")
+    await world.say("grace", f"/release approve {rollout.id} fine")
+    await world.say("alan", f"/release approve {rollout.id} fine")
+    await world.until(Phase.QUEUED)
+    world.retag("v1.2.0", "sha256:" + "f" * 64)
+    await world.until(Phase.AWAITING_APPROVAL)
+    await world.submit("ada", comment="read the diff")
+    assert "out of date" in world.whisper("ada")
 
 
 async def test_nobody_signs_while_slack_does_not_say_who_somebody_is(world: World) -> None:

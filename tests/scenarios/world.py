@@ -37,8 +37,8 @@ from bot.store.database import Store
 from bot.store.queries import audit, outbox
 from tests.scenarios.clock import TestClock
 from tests.scenarios.reading import JudgedSession, Shown, gist, judge_ephemeral
-from tests.scenarios.seeing import Seeing
 from tests.scenarios.shops import RememberedShop, Swallowed
+from tests.scenarios.ticking import Ticking
 
 HOUSE = Path(__file__).parent / "house" / "countersign.yml"
 SLACK = "http://127.0.0.1:8800"
@@ -66,7 +66,7 @@ def _house(file: Path) -> Any:
     )
 
 
-class World(Seeing):
+class World(Ticking):
     """See the module. Made by the fixture `world`; `begin` before anything else."""
 
     def __init__(self, database_url: str, *, inline: bool = True) -> None:
@@ -304,7 +304,7 @@ class World(Seeing):
         """Somebody asks for a release, and the card asks for signatures."""
         await self.say(person, f"/release start {version} {more}".rstrip())
         assert f"{version} (`" in self.whisper(person)
-        return await self.until(Phase.AWAITING_APPROVAL)
+        return await self.prepared()
 
     async def sign(self, *people: str) -> None:
         """People press Approve, one after the other."""
