@@ -176,6 +176,7 @@ def test_an_unsigned_request_reminds_and_then_expires() -> None:
     assert step(reminded, Ticked(), NOW + timedelta(hours=24)).phase is Phase.EXPIRED
 
 
+@pytest.mark.requirement("C-047", "S-003", "S-006", "S-009", "B-021", "B-022", "B-023")
 def test_seats_by_role_are_filled_so_that_everybody_fits() -> None:
     rule = Approval(("security", "operations"), 0, False, timedelta(hours=1), MINUTE)
     waiting = b.awaiting(b.plan(approval=rule))

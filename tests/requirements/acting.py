@@ -4,7 +4,7 @@ A `Rule` is a trigger or an alert: readings of one metric, window after window. 
 over a whole soak. Both are driven through `decide`, on the plan as it is shipped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -22,7 +22,7 @@ from bot.domain.events import (
     RolloutEvent,
     Seen,
 )
-from bot.domain.metering import begin_wave
+from bot.domain.metering import Meter, begin_wave, fold
 from bot.domain.people import Actor
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.samples import (
@@ -98,7 +98,7 @@ class Rule:
     rows: what it shows. over: readings that satisfy it by the least. limit: readings exactly at the
     limit, or whatever is just not enough. windows: how many in a row it takes, of `window` seconds.
     each: seconds between two looks, None: four looks in each window. does: rollback, step_back,
-    pause, page or notify. fine: readings without any trouble, for the window that breaks the row.
+    pause, page or notify.
     """
 
     rows: tuple[str, ...]
@@ -111,7 +111,6 @@ class Rule:
     does: str
     windows: int = 1
     each: float | None = None
-    fine: Side | None = None
     before: Mapping[str, Value] = field(default_factory=dict)
 
     @property
@@ -136,7 +135,8 @@ class Rule:
 class Gate:
     """A gate of a wave: `over` is bad enough to fail, `limit` exactly at it, `under` good enough.
 
-    does: what a failure does. The numbers of the other gates come from `good`.
+    does: what a failure does; to: the traffic that a step back leaves. The numbers of the other
+    gates come from `good`.
     """
 
     rows: tuple[str, ...]
@@ -149,10 +149,43 @@ class Gate:
     does: str
     good: Mapping[str, Side]
     before: Mapping[str, Value] = field(default_factory=dict)
+    to: float | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.rows[0]}-{self.metric}-{self.wave}"
+        return f"{self.rows[0]}-{self.metric}-{self.plan}-{self.wave}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Something that is told from outside, by its name, and what it does where it is listed."""
+
+    rows: tuple[str, ...]
+    plan: str
+    wave: str
+    event: str
+    does: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.rows[0]}-{self.event}-{self.wave}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A gate that a person answers. role: one that may; does: what a no does."""
+
+    rows: tuple[str, ...]
+    plan: str
+    wave: str
+    id: str
+    role: str
+    does: str
+    good: Mapping[str, Side]
+
+    @property
+    def name(self) -> str:
+        return f"{self.rows[0]}-{self.id}"
 
 
 # --- driving --------------------------------------------------------------------------------
@@ -181,12 +214,17 @@ class Drive:
         for _ in range(n):
             self.look(seconds, readings)
 
-    def answer_everything(self) -> None:
+    def answer_everything(self, but: str = "") -> None:
         """Somebody of the right role says yes to each question of the wave; checks pass."""
         for gate in self.rollout.current_wave.gates:
-            if gate.kind in {"attest", "check"}:
+            if gate.kind in {"attest", "check"} and gate.id != but:
                 person = Actor("olga", "U0OLGA", gate.by or ("release_manager",))
                 self.happens(ItemTicked(person, gate.id, ok=True))
+
+    def serve(self, good: Mapping[str, Side], looks: int = 8) -> None:
+        """The wave's soak goes by, with these readings."""
+        soak = max(self.rollout.soak_left.total_seconds(), looks)
+        self.looks(looks, soak / looks, good)
 
     def is_in(self, phase: Phase) -> bool:
         return self.rollout.phase is phase
@@ -241,8 +279,14 @@ def at_wave(plan_name: str, wave_id: str, now: datetime, before: Mapping[str, Va
         wave_applied_at=now,
         phase_since=now,
         posted_at=now,
-        meter=begin_wave(b.soaking().meter, wave_id, now),
+        meter=begin_wave(_earlier(plan.waves[max(index - 1, 0)].id, before, now), wave_id, now),
     )
+
+
+def _earlier(wave_id: str, totals: Mapping[str, Value], now: datetime) -> Meter:
+    """The meter of a wave that counted this."""
+    readings = _measurements({name: Side(value) for name, value in totals.items()}, now)
+    return fold(begin_wave(Meter(), wave_id, now), readings, now)
 
 
 def _measurements(readings: Mapping[str, Side], now: datetime) -> tuple[Measurement, ...]:
@@ -254,15 +298,9 @@ def _measurements(readings: Mapping[str, Side], now: datetime) -> tuple[Measurem
     return tuple(found)
 
 
-def soak_through(gate: Gate, readings: Side, looks: int = 8) -> Drive:
+def soak_through(gate: Gate, readings: Side) -> Drive:
     """Serve the wave's soak with these readings of the gate's metric, and answer all questions."""
     drive = Drive(gate.plan, gate.wave, gate.before)
     drive.answer_everything()
-    soak = max(drive.rollout.current_wave.soak.total_seconds(), looks)
-    everything = {**gate.good, gate.metric: readings}
-    drive.looks(looks, soak / looks, everything)
+    drive.serve({**gate.good, gate.metric: readings})
     return drive
-
-
-def names(cases: Sequence[Rule | Gate]) -> list[str]:
-    return [case.name for case in cases]

@@ -9,11 +9,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.requirements import whispercache
-from tests.requirements.acting import Drive, Gate, Rule, soak_through
+from bot.domain.events import HookFired, ItemTicked, SetTraffic
+from bot.domain.people import Actor
+from bot.domain.rollout import Phase
+from tests.requirements import batch_patches, crypto_watch, proofile, sarvanom, whispercache
+from tests.requirements.acting import Drive, Gate, Question, Report, Rule, soak_through
 
 
-def cases(found: Iterable[Rule | Gate]) -> list[object]:
+def cases(found: Iterable[Rule | Gate | Report | Question]) -> list[object]:
     """One parameter for each case, which shows its rows."""
     return [
         pytest.param(case, id=case.name, marks=pytest.mark.requirement(*case.rows))
@@ -21,10 +24,23 @@ def cases(found: Iterable[Rule | Gate]) -> list[object]:
     ]
 
 
-ALL_RULES = [*whispercache.TRIGGERS, *whispercache.ALERTS]
+ALL_RULES = [
+    *whispercache.TRIGGERS,
+    *whispercache.ALERTS,
+    *proofile.ALERTS,
+    *batch_patches.TRIGGERS,
+    *crypto_watch.TRIGGERS,
+    *sarvanom.TRIGGERS,
+]
 RULES = cases(ALL_RULES)
 ROWS = cases(rule for rule in ALL_RULES if rule.windows > 1)
-GATES = cases(whispercache.GATES)
+GATES = cases(
+    gate
+    for document in (whispercache, proofile, batch_patches, crypto_watch, sarvanom)
+    for gate in document.GATES
+)
+REPORTS = cases([*batch_patches.REPORTS, *sarvanom.REPORTS])
+QUESTIONS = cases([*proofile.QUESTIONS, *batch_patches.QUESTIONS, *sarvanom.QUESTIONS])
 
 
 def just_before(rule: Rule) -> Drive:
@@ -64,17 +80,20 @@ def test_a_condition_at_its_limit_does_not_act(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", ROWS)
 def test_a_row_that_is_broken_begins_anew(rule: Rule) -> None:
-    drive = just_before(rule)
-    drive.looks(round(rule.window / rule.step), rule.step, {rule.metric: rule.fine or rule.limit})
-    drive.looks(
-        round((rule.windows - 1) * rule.window / rule.step), rule.step, {rule.metric: rule.over}
-    )
+    drive = Drive(rule.plan, rule.wave, rule.before)
+    looks = round(rule.window / rule.step)
+    for readings in (rule.over, rule.limit, rule.over):
+        windows = 1 if readings is rule.limit else rule.windows - 1
+        drive.looks(windows * looks, rule.step, {rule.metric: readings})
     assert drive.done != rule.does
 
 
 @pytest.mark.parametrize("gate", GATES)
 def test_a_gate_that_fails_does_what_its_wave_says(gate: Gate) -> None:
-    assert soak_through(gate, gate.over).done == gate.does
+    drive = soak_through(gate, gate.over)
+    assert drive.done == gate.does
+    if gate.to is not None:
+        assert [e.weight for e in drive.effects if isinstance(e, SetTraffic)] == [gate.to]
 
 
 @pytest.mark.parametrize("gate", GATES)
@@ -85,3 +104,36 @@ def test_a_gate_at_its_limit_lets_nothing_rise(gate: Gate) -> None:
 @pytest.mark.parametrize("gate", GATES)
 def test_a_gate_below_its_limit_lets_the_next_wave_begin(gate: Gate) -> None:
     assert soak_through(gate, gate.under).done == "go on"
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_what_is_reported_acts_at_once_in_the_wave_that_lists_it(report: Report) -> None:
+    drive = Drive(report.plan, report.wave)
+    drive.happens(HookFired(report.event, "by a customer", "pause"))
+    assert drive.done == report.does
+    other = Drive(report.plan, report.wave)
+    other.happens(HookFired("something_else", "by a customer", "pause"))
+    assert other.done == "pause"
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_wave_waits_for_the_answer_of_the_role_that_is_asked(question: Question) -> None:
+    drive = Drive(question.plan, question.wave)
+    drive.answer_everything(but=question.id)
+    drive.serve(question.good)
+    assert drive.is_in(Phase.JUDGING)
+    drive.happens(ItemTicked(Actor("nina", "U0NINA", ("nothing",)), question.id, ok=True))
+    drive.look(1, question.good)
+    assert drive.is_in(Phase.JUDGING)
+    drive.happens(ItemTicked(Actor("nina", "U0NINA", (question.role,)), question.id, ok=True))
+    drive.look(1, question.good)
+    assert drive.done == "go on"
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_no_is_a_breach(question: Question) -> None:
+    drive = Drive(question.plan, question.wave)
+    drive.answer_everything(but=question.id)
+    drive.happens(ItemTicked(Actor("nina", "U0NINA", (question.role,)), question.id, ok=False))
+    drive.serve(question.good)
+    assert drive.done == question.does

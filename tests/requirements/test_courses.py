@@ -1,7 +1,11 @@
 """How releases go under the built-in plans: what comes first, how long it takes, what is posted."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
+import msgspec
 import pytest
 
 from bot.domain.events import (
@@ -18,6 +22,7 @@ from bot.domain.events import (
 )
 from bot.domain.people import Actor
 from bot.domain.rollout import MEASURING, Phase
+from bot.domain.samples import Counts, Measurement, Sample, Track
 from tests.domain import builders as b
 from tests.requirements.acting import Drive, Side, plans, share, slow
 from tests.requirements.whispercache import GOOD, MANY
@@ -130,6 +135,23 @@ def test_blue_green_goes_on_as_soon_as_its_numbers_are_good(wave: str) -> None:
     assert drive.is_in(Phase.SHIFTING)
 
 
+# --- the others ---------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("sarvanom-hotfix", "S-002")
+def test_a_hotfix_goes_straight_to_100_percent_and_is_taken_back_by_its_triggers() -> None:
+    drive = Drive("sarvanom-hotfix", "direct")
+    assert drive.rollout.weight == 100
+    drive.look(1, {})
+    drive.happens(Promoted(drive.rollout.op_key, LIVE))
+    assert drive.is_in(Phase.WATCHING)
+    for _ in range(5):
+        drive.now += timedelta(minutes=1)
+        errors = Measurement("error_rate", Track.CANARY, Sample(Counts(11, 1000), drive.now))
+        drive.happens(Measured((errors,), timedelta(minutes=1), LIVE))
+    assert drive.done == "rollback"
+
+
 # --- clocks -------------------------------------------------------------------------------------
 
 
@@ -143,3 +165,55 @@ def test_every_plan_is_looked_at_at_least_once_a_minute(name: str) -> None:
             due = drive.rollout.next_check_at
             assert due is not None
             assert due - drive.now <= timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Posts:
+    """A wave's updates: every so many minutes, until so many minutes after it began."""
+
+    rows: tuple[str, ...]
+    plan: str
+    wave: str
+    stretches: Sequence[tuple[float, float]]
+
+
+PROOFILE, BATCHES = "proofile-staged", "batch-patches-waves"
+DAY = 24 * 60.0
+CADENCES = [
+    Posts(("P-036", "S4-03a"), PROOFILE, "canary", [(15, 2 * DAY)]),
+    Posts(("P-055", "S4-03a"), PROOFILE, "graduated", [(5, 3 * DAY)]),
+    Posts(
+        ("P-067", "P-068", "P-069", "S4-03a"),
+        PROOFILE,
+        "full",
+        [(1, 60), (5, 8 * 60), (15, DAY)],
+    ),
+    Posts(("B-042", "S4-03b"), BATCHES, "w1", [(15, DAY)]),
+    Posts(("B-059", "S4-03b"), BATCHES, "w2", [(10, 2 * DAY)]),
+    Posts(("B-076", "S4-03b"), BATCHES, "w3", [(5, 2 * DAY)]),
+    Posts(("B-092", "S4-03b"), BATCHES, "w4", [(1, 8 * 60), (5, 2 * DAY)]),
+]
+
+
+@pytest.mark.parametrize(
+    "posts",
+    [
+        pytest.param(p, id=f"{p.plan}-{p.wave}", marks=pytest.mark.requirement(*p.rows))
+        for p in CADENCES
+    ],
+)
+def test_updates_are_posted_as_often_as_the_plan_says(posts: Posts) -> None:
+    ends = [0.0, *(until for _, until in posts.stretches)]
+    for (begin, _), (every, _) in zip(pairwise(ends), posts.stretches, strict=True):
+        drive = Drive(posts.plan, posts.wave)
+        drive.now += timedelta(minutes=begin)
+        drive.rollout = msgspec.structs.replace(drive.rollout, posted_at=drive.now)
+        for n in range(1, 4):
+            drive.look(every * 30, {})
+            assert updates(drive) == n - 1
+            drive.look(every * 30, {})
+            assert updates(drive) == n
+
+
+def updates(drive: Drive) -> int:
+    return sum(text.startswith("Status at ") for text in drive.posted)

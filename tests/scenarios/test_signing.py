@@ -209,6 +209,7 @@ async def test_a_version_that_points_elsewhere_after_it_was_signed_is_signed_aga
     assert len((await world.rollout()).request.signatures) == 1  # type: ignore[union-attr]
 
 
+@pytest.mark.requirement("C-049")
 async def test_a_plan_that_wants_comments_takes_no_bare_click(world: World) -> None:
     await world.start("v1.2.0", "--plan guarded")
     await world.click("ada", "approve")

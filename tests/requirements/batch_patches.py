@@ -1,0 +1,119 @@
+"""The conditions of batch patches: four waves, each with its own triggers."""
+
+from tests.requirements.acting import Gate, Question, Report, Rule, level, share, slow
+
+PLAN = "batch-patches-waves"
+MANY = 1_000_000.0
+GOOD = {
+    "error_rate": share(0, MANY),
+    "success_rate": share(0, MANY),
+    "latency_p95": slow(0, 0.1, MANY, base=0.1),
+    "latency_p99": slow(0, 0.1, MANY),
+    "memory": level(100, base=100),
+    "cpu": level(1.0, base=1.0),
+    "invariant_violations": share(0, 0),
+}
+FIRST = {"error_rate": share(20, 1000).canary}
+
+TRIGGERS = [
+    Rule(
+        ("S2-14b", "B-046"),
+        PLAN,
+        "w1",
+        "error_rate",
+        over=share(101),
+        limit=share(100),
+        window=60,
+        windows=5,
+        does="rollback",
+    ),
+    Rule(
+        ("S2-15b", "B-064", "X-03"),
+        PLAN,
+        "w2",
+        "error_rate",
+        over=share(71),
+        limit=share(70),
+        window=300,
+        does="rollback",
+        before=FIRST,
+    ),
+    Rule(
+        ("S2-15d", "B-066"),
+        PLAN,
+        "w2",
+        "latency_p95",
+        over=slow(51, 0.75, base=0.5),
+        limit=slow(50, 0.75, base=0.5),
+        window=300,
+        does="rollback",
+    ),
+    Rule(
+        ("S2-16b", "B-081"),
+        PLAN,
+        "w3",
+        "error_rate",
+        over=share(101),
+        limit=share(100),
+        window=60,
+        does="rollback",
+    ),
+]
+
+REPORTS = [
+    Report(("S2-14c", "B-047"), PLAN, "w1", "memory_leak", "rollback"),
+    Report(("S2-14d", "B-048"), PLAN, "w1", "data_corruption", "rollback"),
+    Report(("S2-15c", "B-065"), PLAN, "w2", "data_loss", "rollback"),
+    Report(("S2-17c", "B-098"), PLAN, "w4", "data_integrity", "rollback"),
+]
+
+GATES = [
+    Gate(
+        ("B-037", "X-18"),
+        PLAN,
+        "w1",
+        "error_rate",
+        over=share(0.1 * MANY, MANY),
+        limit=share(0.05 * MANY, MANY),
+        under=share(0.02 * MANY, MANY),
+        does="rollback",
+        good=GOOD,
+    ),
+    Gate(
+        ("B-038",),
+        PLAN,
+        "w1",
+        "latency_p95",
+        over=slow(0.1 * MANY, 0.5, MANY),
+        limit=slow(0.05 * MANY, 0.5, MANY),
+        under=slow(0.01 * MANY, 0.5, MANY),
+        does="rollback",
+        good=GOOD,
+    ),
+    Gate(
+        ("B-056", "X-22"),
+        PLAN,
+        "w2",
+        "latency_p99",
+        over=slow(0.02 * MANY, 0.8, MANY),
+        limit=slow(0.01 * MANY, 0.8, MANY),
+        under=slow(0.005 * MANY, 0.8, MANY),
+        does="rollback",
+        good=GOOD,
+    ),
+]
+
+
+def question(rows: tuple[str, ...], wave: str, name: str, role: str) -> Question:
+    return Question(rows, PLAN, wave, name, role, "rollback", GOOD)
+
+
+QUESTIONS = [
+    question(("B-040",), "w1", "w1-team", "incident_commander"),
+    question(("B-072",), "w3", "w3-metrics", "engineering_lead"),
+    question(("B-073",), "w3", "w3-cost", "product_manager"),
+    question(("B-074", "B-079"), "w3", "w3-monitoring", "operations"),
+    question(("B-088",), "w4", "w4-operations", "operations"),
+    question(("B-089",), "w4", "w4-support", "product_manager"),
+    question(("B-090",), "w4", "w4-documents", "development_lead"),
+]

@@ -1,0 +1,88 @@
+"""Proofile's conditions: three waves that answer trouble in three ways."""
+
+from tests.requirements.acting import Gate, Question, Rule, Side, level, share, slow
+
+PLAN = "proofile-staged"
+MANY = 1_000_000.0
+GOOD = {
+    "error_rate": share(0, MANY),
+    "latency_p50": slow(0, 0.1, MANY),
+    "latency_p95": slow(0, 0.1, MANY),
+    "latency_p99": slow(0, 0.1, MANY),
+    "fcp": level(1.0),
+    "lcp": level(2.0),
+    "cls": level(0.05),
+    "cpu": level(0.4),
+    "memory": level(0.5),
+    "memory_growth": level(0.0),
+    "db_connections": level(20),
+    "cache_hit": level(0.95),
+    "availability": level(1.0),
+}
+
+
+def alert(rows: tuple[str, ...], metric: str, over: Side, limit: Side, does: str) -> Rule:
+    return Rule(rows, PLAN, "canary", metric, over, limit, window=300, does=does)
+
+
+ALERTS = [
+    alert(("S2-12a", "P-090"), "error_rate", share(6), share(5), "notify"),
+    alert(("S2-12b", "P-092"), "latency_p95", slow(51, 1.0), slow(50, 1.0), "notify"),
+    alert(("S2-12c", "P-094"), "cpu", level(0.71), level(0.7), "notify"),
+    alert(("S2-12d", "P-096"), "memory_growth", level(0.021), level(0.02), "notify"),
+    alert(("S2-12e", "P-091"), "error_rate", share(11), share(10), "page"),
+    alert(("S2-12f", "P-093"), "latency_p95", slow(51, 3.0), slow(50, 3.0), "page"),
+    alert(("S2-12g", "P-095"), "cpu", level(0.86), level(0.85), "page"),
+    alert(("S2-12h", "P-097"), "memory", level(0.91), level(0.9), "page"),
+]
+
+
+def gate(
+    rows: tuple[str, ...], wave: str, metric: str, does: str, *sides: Side, to: float | None = None
+) -> Gate:
+    over, limit, under = sides
+    return Gate(rows, PLAN, wave, metric, over, limit, under, does, GOOD, to=to)
+
+
+def errors(limit: float) -> tuple[Side, Side, Side]:
+    """Twice the limit, the limit, half of it; as a share."""
+    return share(2 * limit * MANY, MANY), share(limit * MANY, MANY), share(limit / 2 * MANY, MANY)
+
+
+GATES = [
+    gate(("S2-11a", "P-039", "P-044", "P-046"), "canary", "error_rate", "rollback", *errors(0.005)),
+    gate(
+        ("S2-11b", "P-050", "P-059", "P-150"),
+        "graduated",
+        "error_rate",
+        "step_back",
+        *errors(0.001),
+        to=5.0,
+    ),
+    gate(("S2-11c",), "full", "error_rate", "pause", *errors(0.001)),
+    gate(
+        ("P-053", "P-059"),
+        "graduated",
+        "db_connections",
+        "step_back",
+        level(51),
+        level(50),
+        level(49),
+        to=5.0,
+    ),
+    gate(
+        ("P-054", "P-059"),
+        "graduated",
+        "cache_hit",
+        "step_back",
+        level(0.79),
+        level(0.8),
+        level(0.81),
+        to=5.0,
+    ),
+]
+
+QUESTIONS = [
+    Question(("P-042",), PLAN, "canary", "canary-users", "frontend", "rollback", GOOD),
+    Question(("P-066",), PLAN, "full", "full-features", "qa", "pause", GOOD),
+]
