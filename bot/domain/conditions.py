@@ -96,6 +96,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     window: length of one evaluation window; None: the whole soak (gates) or single samples.
     hold: how long it must hold (`for:` in the file); exclusive with `consecutive`.
     consecutive: how many windows (or samples) in a row.
+    proof: `evidence: require`; what only the rule says pauses, until it is evidence as well.
     """
 
     id: str
@@ -110,6 +111,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     act: str = ""
     by: tuple[str, ...] = ()
     optional: bool = False
+    proof: bool = False
 
     @property
     def runs_needed(self) -> int:

@@ -7,6 +7,7 @@ rarely as those of a gate. Only a few numbers are kept, however long the wave la
 """
 
 import math
+from collections.abc import Callable
 
 import msgspec
 
@@ -20,11 +21,15 @@ Row = tuple[float, float]
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """The sum of some minutes, and the worst of them, worst first."""
+    """The sum of some minutes, and the worst of them, worst first.
+
+    base: the same minutes of a baseline, for what is compared with one.
+    """
 
     n: float = 0.0
     k: float = 0.0
     worst: tuple[Row, ...] = ()
+    base: Row = (0.0, 0.0)
 
 
 class Trend(msgspec.Struct, frozen=True):
@@ -47,15 +52,16 @@ class Odds(msgspec.Struct, frozen=True):
     hours: float
 
 
-def extend(stretch: Stretch, n: float, k: float, hold: int) -> Stretch:
+def extend(stretch: Stretch, n: float, k: float, hold: int, base: Row = (0.0, 0.0)) -> Stretch:
     """The stretch with one more minute of `n` trials and `k` bad ones, 0 <= k <= n.
 
-    hold: minutes for which the trigger's rule must hold, at least 1.
+    hold: minutes for which the trigger's rule must hold, at least 1. base: of the baseline.
     """
     if n <= 0:
         return stretch
     worst = sorted([*stretch.worst, (n, k)], key=_badness, reverse=True)[: max(1, hold)]
-    return Stretch(stretch.n + n, stretch.k + k, tuple(worst))
+    both = (stretch.base[0] + base[0], stretch.base[1] + base[1])
+    return Stretch(stretch.n + n, stretch.k + k, tuple(worst), both)
 
 
 def _badness(row: Row) -> tuple[float, float]:
@@ -75,11 +81,13 @@ def sustained(stretch: Stretch, hold: int) -> float:
     return min(max(stretch.k - taken, 0.0), stretch.n)
 
 
-def observe(trend: Trend, minute: int, n: float, k: float, hold: int) -> Trend:
+def observe(
+    trend: Trend, minute: int, n: float, k: float, hold: int, base: Row = (0.0, 0.0)
+) -> Trend:
     """The trend with the row of a finished minute.
 
     minute: full minutes of the wave before this row, never falling. n, k: its trials and the bad
-    ones. hold: see `extend`. Leave out the warm-up, and minutes without data.
+    ones. hold, base: see `extend`. Leave out the warm-up, and minutes without data.
     """
     hour = minute // HOUR
     this_hour, last_hour = trend.this_hour, trend.last_hour
@@ -88,9 +96,9 @@ def observe(trend: Trend, minute: int, n: float, k: float, hold: int) -> Trend:
         this_hour = Stretch()
     return Trend(
         max(hour, trend.hour),
-        extend(trend.since_start, n, k, hold),
-        extend(this_hour, n, k, hold),
-        extend(last_hour, n, k, hold),
+        extend(trend.since_start, n, k, hold, base),
+        extend(this_hour, n, k, hold, base),
+        extend(last_hour, n, k, hold, base),
     )
 
 
@@ -116,13 +124,32 @@ def convinced(
 ) -> bool:
     """Whether the trigger may act by evidence alone.
 
-    hours: how many hours the wave may last at most, extensions included and rounded up; each hour
-    begins a stretch, and they share half of the allowed error. The whole wave has the other half.
+    hours: see `proven`.
     """
-    found = odds_of(trend, limit, hold)
-    if found.since_start >= 2 * odds_fail:
+
+    def broken(stretch: Stretch, odds: float) -> bool:
+        return _odds(stretch, limit, hold) >= odds
+
+    return proven(trend, broken, hours, odds_fail)
+
+
+def proven(
+    trend: Trend,
+    broken: Callable[[Stretch, float], bool],
+    hours: int,
+    odds_fail: float = ODDS_FAIL,
+) -> bool:
+    """Like `convinced`, for any question.
+
+    broken: whether a stretch shows at so much to one that the limit is broken. hours: how many the
+    wave may last at most, extensions included and rounded up; each hour begins a stretch, and they
+    share half of the allowed error. The whole wave has the other half.
+    """
+    if broken(trend.since_start, 2 * odds_fail):
         return True
-    return found.hours >= 2 * odds_fail * max(1, hours)
+    recent = [trend.this_hour] if trend.hour >= 1 else []
+    recent += [trend.last_hour] if trend.hour >= 2 else []
+    return any(broken(stretch, 2 * odds_fail * max(1, hours)) for stretch in recent)
 
 
 def confirmed(rows: tuple[Row, ...], limit: float, odds: float = ODDS_PASS) -> bool:

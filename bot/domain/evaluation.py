@@ -1,4 +1,7 @@
-"""One comparison of a plan against what was counted: METRIC OP LIMIT, for gates and triggers alike.
+"""One comparison of a plan against what was counted: METRIC OP LIMIT, taken at its word.
+
+This is how the rules of triggers and alerts are judged, and what numbers a gate shows. How sure one
+can be of it is the business of `bot.domain.standard`.
 
 Latency quantiles are never interpolated. "p99 < 500ms" is read as "fewer than 1 % took longer than
 500 ms". When 500 ms is not an edge of the histogram there are two readings: the edge below counts
@@ -14,6 +17,7 @@ import msgspec
 from bot.domain.conditions import Comparison, Limit, LimitKind, Operator
 from bot.domain.evidence import Verdict, judge_share
 from bot.domain.plan import Metric
+from bot.domain.questions import allowed, relative, slower_than
 from bot.domain.samples import Buckets, Counts
 from bot.domain.totals import Level, Total
 from bot.domain.units import format_share
@@ -26,21 +30,29 @@ _POINTS = frozenset({LimitKind.ABOVE_BASELINE, LimitKind.ABOVE_WAVE})
 
 
 class Sides(msgspec.Struct, frozen=True):
-    """What a comparison may need: both tracks, and the canary's total of an earlier wave."""
+    """What a comparison may need: the canary, and what a relative limit is held against.
+
+    whose: what the reference is called. why: why there is none.
+    """
 
     canary: Total
-    baseline: Total | None = None
-    wave: Total | None = None
+    reference: Total | None = None
+    whose: str = "baseline"
+    why: str = ""
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """holds: PASS when the comparison holds, FAIL when it does not. value, limit: in base units."""
+    """holds: PASS when the comparison holds, FAIL when it does not. value, limit: in base units.
+
+    why: what stands in the way of a verdict. missing: it is the reference that does.
+    """
 
     holds: Verdict
     value: float | None
     limit: float | None
     shown: str
     why: str = ""
+    missing: bool = False
 
 
 def evaluate(comparison: Comparison, metric: Metric, sides: Sides, min_requests: int) -> Judged:
@@ -58,7 +70,15 @@ def evaluate(comparison: Comparison, metric: Metric, sides: Sides, min_requests:
     why = short or missing or (between if holds is Verdict.INCONCLUSIVE else "")
     if holds is Verdict.UNKNOWN:
         why = "the numbers can't be true"
-    return Judged(holds, value, limit, show(comparison.limit, metric, sides.canary, limit), why)
+    shown = show(comparison.limit, metric, sides.canary, limit)
+    if needs_reference(comparison.limit) and limit is not None and sides.whose != "baseline":
+        shown = f"{shown} ({sides.whose})"
+    return Judged(holds, value, limit, shown, why, bool(missing))
+
+
+def needs_reference(limit: Limit) -> bool:
+    """Whether a limit is held against something that was measured."""
+    return limit.relative or limit.kind is LimitKind.ABOVE_WAVE
 
 
 def value_of(metric: Metric, total: Total) -> float | None:
@@ -73,7 +93,7 @@ def value_of(metric: Metric, total: Total) -> float | None:
                 return bad
             return _events(metric, total) / count if count > 0 else None
         case Buckets():
-            return quantile_edge(total, _allowed(metric))
+            return quantile_edge(total, allowed(metric))
         case Level():
             return total.last if total.n and math.isfinite(total.last) else None
 
@@ -87,19 +107,6 @@ def quantile_edge(buckets: Buckets, allowed: float) -> float | None:
         return None
     slowest = allowed * buckets.total * (1 + 1e-9)
     return next((e for e, n in buckets.cumulative if buckets.total - n <= slowest), None)
-
-
-def slower_than(buckets: Buckets, limit: float) -> tuple[float, float]:
-    """How many requests took longer than `limit` seconds: at least, and at most."""
-    above = [n for edge, n in buckets.cumulative if edge >= limit]
-    below = [n for edge, n in buckets.cumulative if edge <= limit]
-    least = buckets.total - above[0] if above else 0.0
-    return least, buckets.total - (below[-1] if below else 0.0)
-
-
-def _allowed(metric: Metric) -> float:
-    # 1 - 0.99 is 0.010000000000000009, which would let an exact 1 % pass a strict limit.
-    return round(1 - (metric.q or 0.5), 9)
 
 
 def _events(metric: Metric, counts: Counts) -> float:
@@ -128,7 +135,7 @@ def _compare(
             return judge_share(events, total.total, limit, operator, min_requests)
         case Buckets():
             least, most = (
-                judge_share(slow, total.total, _allowed(metric), operator, min_requests)
+                judge_share(slow, total.total, allowed(metric), operator, min_requests)
                 for slow in slower_than(total, limit)
             )
             return least if least is most else Verdict.INCONCLUSIVE
@@ -152,34 +159,20 @@ def _limit(
         return 0.0, ""
     if metric.kind == "quantile" and limit.kind in _POINTS:
         return None, "percentage points say nothing about a latency"
-    whose = f"wave {limit.wave}" if limit.kind is LimitKind.ABOVE_WAVE else "baseline"
-    reference = sides.wave if limit.kind is LimitKind.ABOVE_WAVE else sides.baseline
-    if reference is None:
-        return None, f"nothing is known of the {whose}"
-    short = _too_few(metric, reference, _needed(metric, min_requests))
-    base = value_of(metric, reference)
+    if sides.reference is None:
+        return None, sides.why or f"nothing is known of the {sides.whose}"
+    short = _too_few(metric, sides.reference, _needed(metric, min_requests))
+    base = value_of(metric, sides.reference)
     if short or base is None:
-        return None, f"{whose}: {short or 'slower than the highest edge of the histogram'}"
-    return _relative(limit, base), ""
+        return None, f"{sides.whose}: {short or 'slower than the highest edge of the histogram'}"
+    return relative(limit, base), ""
 
 
 def _needed(metric: Metric, min_requests: int) -> int:
     """Requests that a reference needs. Windows (`min_requests` 0) take the plan at its word."""
     if metric.kind != "quantile" or min_requests <= 0:
         return min_requests
-    return max(min_requests, math.ceil(SLOW_ONES / _allowed(metric)))
-
-
-def _relative(limit: Limit, base: float) -> float:
-    match limit.kind:
-        case LimitKind.TIMES_BASELINE:
-            return base * limit.value
-        case LimitKind.OVER_BASELINE:
-            return base * (1 + limit.value)
-        case LimitKind.ABOVE_BASELINE | LimitKind.ABOVE_WAVE:
-            return base + limit.value
-        case LimitKind.ABSOLUTE | LimitKind.OK:
-            return limit.value
+    return max(min_requests, math.ceil(SLOW_ONES / allowed(metric)))
 
 
 def show(limit: Limit, metric: Metric, total: Total, value: float | None) -> str:

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from bot.domain.breaches import breach
 from bot.domain.conditions import Action, Condition
 from bot.domain.events import Effect, Measured, Page, PostThread, RenderCard, Seen
-from bot.domain.gates import Finding, Verdict, gate
-from bot.domain.metering import Watcher, fold, watch
+from bot.domain.gates import Finding, Verdict
+from bot.domain.knowing import EARLY, fold_in, new_watcher, serve
 from bot.domain.requests import checks_to_run, next_wave, open_items
 from bot.domain.rollout import MEASURING, Phase, Rollout
 from bot.domain.samples import Measurement, Track, Unknown
@@ -28,6 +28,7 @@ from bot.domain.steps import (
     show,
 )
 from bot.domain.units import format_duration
+from bot.domain.watching import Watcher, does, watch
 
 BLIND_FOR = timedelta(minutes=2)
 """How long nothing may be known about live traffic before people are called."""
@@ -36,9 +37,6 @@ UNSEEN = "Nothing has been known for 2 minutes. The old side stays until it is s
 
 CARD_EVERY = timedelta(seconds=3)
 """How old a card of a live rollout may get while only its numbers change."""
-
-EARLY = 0.9
-"""The share of the poll after which a rollout is due again: a tick that comes on time finds it."""
 
 GRACE = timedelta(minutes=1)
 """How long the evidence may still come by itself before a person is asked to decide."""
@@ -51,11 +49,11 @@ def look(rollout: Rollout, event: Measured, now: datetime) -> Decision:
     """Fold a measurement in and decide."""
     if rollout.phase not in MEASURING:
         return rollout, ()
-    measured = _fold(rollout, event, now)
+    measured = fold_in(rollout, event, now)
     watched, verdicts = _watch(measured, event.measurements, now)
     broken = _broken(watched, verdicts)
     if broken is not None:
-        return _break(watched, broken, now)
+        return _break(watched, *broken, now)
     watched, said = _alerts(watched, verdicts)
     drifted = _drift(watched, event.seen, now)
     if drifted is not None:
@@ -69,25 +67,9 @@ def look(rollout: Rollout, event: Measured, now: datetime) -> Decision:
         if seeing.phase is Phase.PAUSED:
             return seeing, said
     counts = not blind and rollout.phase is not Phase.PAUSED
-    served = change(seeing, soak_done=seeing.soak_done + event.covered) if counts else seeing
+    served = serve(seeing, event.covered, now) if counts else seeing
     decided, effects = _go_on(_aimed(served, now), now)
     return _report(decided, (*said, *effects), now)
-
-
-def _fold(rollout: Rollout, event: Measured, now: datetime) -> Rollout:
-    meter = fold(rollout.meter, event.measurements, now)
-    findings = tuple(
-        gate(condition, rollout.the_plan, meter, now)
-        for condition in rollout.current_wave.gates
-        if condition.kind == "if"
-    )
-    return change(
-        rollout,
-        meter=meter,
-        findings=findings,
-        measured_at=now,
-        next_check_at=now + rollout.the_plan.poll * EARLY,
-    )
 
 
 def _aimed(rollout: Rollout, now: datetime) -> Rollout:
@@ -112,36 +94,41 @@ def _conditions(rollout: Rollout) -> Sequence[Condition]:
 def _watch(
     rollout: Rollout, measurements: Sequence[Measurement], now: datetime
 ) -> tuple[Rollout, Mapping[str, Verdict]]:
-    began = rollout.wave_applied_at or now
-    watchers: dict[str, Watcher] = {}
+    gates = {gate.id for gate in rollout.current_wave.gates}
+    watchers = {name: each for name, each in rollout.watchers.items() if name in gates}
     verdicts: dict[str, Verdict] = {}
     for condition in _conditions(rollout):
-        old = rollout.watchers.get(condition.id) or Watcher(window_started_at=began)
+        old = rollout.watchers.get(condition.id) or new_watcher(rollout, now)
         watchers[condition.id], verdicts[condition.id] = watch(
             condition, rollout.the_plan, old, rollout.meter, measurements, now
         )
     return change(rollout, watchers=watchers), verdicts
 
 
-def _broken(rollout: Rollout, verdicts: Mapping[str, Verdict]) -> Condition | None:
-    """The worst satisfied trigger: the one that takes most traffic away."""
-    order = (Action.ROLLBACK, Action.STEP_BACK, Action.PAUSE)
-    triggers = rollout.the_plan.triggers_of(rollout.current_wave)
-    hit = [t for t in triggers if verdicts.get(t.id) is Verdict.FAIL and t.do in order]
+def _broken(rollout: Rollout, verdicts: Mapping[str, Verdict]) -> tuple[Condition, Action] | None:
+    """The worst satisfied trigger, the one that takes most traffic away, and what it does now."""
+    order = [Action.ROLLBACK, Action.STEP_BACK, Action.PAUSE]
     if rollout.phase is Phase.PAUSED:
-        hit = [t for t in hit if t.do is Action.ROLLBACK]
-    return min(hit, key=lambda t: order.index(t.do)) if hit else None
+        order = order[:1]
+    satisfied = [
+        (trigger, does(trigger, rollout.watchers[trigger.id]))
+        for trigger in rollout.the_plan.triggers_of(rollout.current_wave)
+        if verdicts.get(trigger.id) is Verdict.FAIL
+    ]
+    hit = [(trigger, do) for trigger, do in satisfied if do in order]
+    return min(hit, key=lambda found: order.index(found[1])) if hit else None
 
 
-def _break(rollout: Rollout, condition: Condition, now: datetime) -> Decision:
+def _break(rollout: Rollout, condition: Condition, do: Action, now: datetime) -> Decision:
     watcher = rollout.watchers[condition.id]
     why = f"{condition.text} ({watcher.shown})"
     if rollout.phase is Phase.WATCHING:
         if rollout.op_key:
             reason = f"{why}, and {rollout.previous} is no longer there to go back to."
             return halt(rollout, now, reason)
-        return breach(rollout, now, Action.ROLLBACK, why)
-    return breach(rollout, now, condition.do, why)
+        gently = do is not condition.do
+        return breach(rollout, now, do if gently else Action.ROLLBACK, why)
+    return breach(rollout, now, do, why)
 
 
 def _alerts(
@@ -257,6 +244,10 @@ def _asked_in_vain(rollout: Rollout, now: datetime) -> Decision:
 
 
 def _soak(rollout: Rollout, now: datetime) -> Decision:
+    evident = next((f for f in rollout.findings if f.evident), None)
+    if evident is not None:  # more of the soak would only put it off
+        on_breach = Action(rollout.current_wave.on_breach)
+        return breach(rollout, now, on_breach, _failed_words(evident))
     if rollout.soak_left > timedelta():
         return rollout, ()
     judged: Rollout = rollout
@@ -293,7 +284,7 @@ def _judge(rollout: Rollout, now: datetime) -> Decision:
 
 
 def _failed_words(finding: Finding) -> str:
-    return f"the gate {finding.text} failed: {finding.shown}"
+    return f"the gate {finding.text} failed: {finding.said}"
 
 
 def _refused_words(rollout: Rollout, gate_id: str) -> str:
@@ -318,14 +309,27 @@ def _inconclusive(rollout: Rollout, finding: Finding, now: datetime) -> Decision
         extended = enter(
             rollout, Phase.SOAKING, now, reason="", soak_extra=rollout.soak_extra + step
         )
-        text = f"Not enough evidence yet: {finding.shown}. {finding.why}"
+        text = f"Not enough evidence yet for {finding.text}: {finding.said}."
         return extended, show(f"{text} Soaking {format_duration(step)} longer.")
-    detail = "; ".join(part for part in (finding.shown, finding.why) if part)
+    detail = f"{finding.said}. {_what_helps(finding)}"
     if now - rollout.phase_since < GRACE:
         return _hold(rollout, f"Waiting for evidence: {finding.text}", detail)
     reason = f"A person has to decide: {finding.text}"
     held, effects = _hold(rollout, reason, detail)
     return held, (*effects, Page(f"{reason} ({detail})")) if effects else ()
+
+
+def _what_helps(finding: Finding) -> str:
+    """What a person can do about a gate that stays open."""
+    wanted = finding.needs
+    if wanted is not None and wanted.expected is not None:
+        return "More traffic settles it sooner. Extend, advance by your own decision, or roll back"
+    if wanted is not None and wanted.best is not None:
+        return (
+            "At this rate no traffic settles it. Extend if you expect it to get better, "
+            "advance by your own decision, or roll back"
+        )
+    return "More traffic does not help. Extend, advance by your own decision, or roll back"
 
 
 def _report(rollout: Rollout, effects: tuple[Effect, ...], now: datetime) -> Decision:
@@ -355,6 +359,6 @@ def _cadence_due(rollout: Rollout, now: datetime) -> bool:
 
 
 def _status(rollout: Rollout) -> str:
-    values = "; ".join(f.shown for f in rollout.findings) or "no measured gates in this wave"
+    values = "; ".join(f.said for f in rollout.findings) or "no measured gates in this wave"
     left = format_duration(rollout.soak_left)
     return f"Status at {rollout.weight:g} %: {values}. {left} of the soak to go."

@@ -1,32 +1,26 @@
 """What a rollout remembers of its measurements, small enough to live in its row.
 
-The meter holds the sums over the present wave for its gates; a watcher holds the window that a
-trigger or an alert is in. Both take every reading exactly once, so that a restart, a second
-replica or a late tick changes nothing.
+The meter holds the sums over the present wave for its gates; what triggers and alerts remember is
+in `bot.domain.watching`. Both take every reading exactly once, so that a restart, a second replica
+or a late tick changes nothing.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 import msgspec
 
-from bot.domain.conditions import Action, Comparison, Condition, LimitKind
-from bot.domain.evaluation import Sides, evaluate, value_of
-from bot.domain.evidence import Verdict
+from bot.domain.baselines import Past, Reference, reference, remember
+from bot.domain.conditions import Limit
+from bot.domain.evaluation import value_of
 from bot.domain.plan import Metric, Plan
 from bot.domain.samples import Measurement, Sample, Track, Unknown
-from bot.domain.totals import Total, add, averaged, flaw, from_vector, total_of, vector, worst
-from bot.domain.units import format_duration, parse_duration
+from bot.domain.totals import Level, Total, add, flaw, from_vector, total_of, vector
+from bot.domain.units import parse_duration
 
 SPARK = 20
 """Points of a sparkline. When a wave outgrows them, two become one and the pace doubles."""
-
-MISSING_ROWS = 3
-"""So many rows in a row without data make a condition unknown."""
-
-ROW = timedelta(minutes=1)
-"""The window of a condition on counts, or with `for`, that names none."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -34,6 +28,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     total: since the wave began, None before the first reading in it. trail: the totals of equal
     stretches of the wave as plain numbers, for the sparkline. read_at: when it was last asked for.
+    grown_at: when there was something to count for the last time.
     """
 
     total: Total | None = None
@@ -43,10 +38,14 @@ class Entry(msgspec.Struct, frozen=True):
     unknown_since: datetime | None = None
     reason: str = ""
     trail: tuple[tuple[float, ...], ...] = ()
+    grown_at: datetime | None = None
 
 
 class Meter(msgspec.Struct, frozen=True):
-    """All that was measured. pace: seconds per point of the sparklines of this wave."""
+    """All that was measured. pace: seconds per point of the sparklines of this wave.
+
+    finals: the canary's totals of the waves that are over. past: see `bot.domain.baselines`.
+    """
 
     wave: str = ""
     began_at: datetime | None = None
@@ -54,6 +53,7 @@ class Meter(msgspec.Struct, frozen=True):
     canary: Mapping[str, Entry] = {}
     baseline: Mapping[str, Entry] = {}
     finals: Mapping[str, Mapping[str, Total]] = {}
+    past: Mapping[str, Past] = {}
 
     def entries(self, track: Track) -> Mapping[str, Entry]:
         return self.canary if track is Track.CANARY else self.baseline
@@ -77,6 +77,7 @@ def begin_wave(meter: Meter, wave_id: str, now: datetime) -> Meter:
         canary={name: Entry(cursor=e.cursor) for name, e in meter.canary.items()},
         baseline={name: Entry(cursor=e.cursor) for name, e in meter.baseline.items()},
         finals=finals,
+        past=meter.past,
     )
 
 
@@ -88,8 +89,16 @@ def due(metric: Metric, meter: Meter, track: Track, now: datetime) -> bool:
     return now - entry.read_at >= parse_duration(metric.every)
 
 
-def fold(meter: Meter, measurements: Iterable[Measurement], now: datetime) -> Meter:
-    """Add readings to the wave's sums; each reading must be handed in once."""
+def fold(
+    meter: Meter,
+    measurements: Iterable[Measurement],
+    now: datetime,
+    window: timedelta | None = None,
+) -> Meter:
+    """Add readings to the wave's sums; each reading must be handed in once.
+
+    window: how much of the baseline's past is kept, None while there is nothing to keep of it.
+    """
     began = meter.began_at or now
     paced = _paced(msgspec.structs.replace(meter, began_at=began), now)
     slot = max(0, int((now - began).total_seconds() / paced.pace))
@@ -97,12 +106,33 @@ def fold(meter: Meter, measurements: Iterable[Measurement], now: datetime) -> Me
         Track.CANARY: dict(paced.canary),
         Track.BASELINE: dict(paced.baseline),
     }
+    past = dict(meter.past)
     for measurement in measurements:
         entries = sides[measurement.track]
-        old = entries.get(measurement.metric, Entry())
-        entries[measurement.metric] = _read(old, measurement.reading, now, slot)
+        name, reading = measurement.metric, measurement.reading
+        entries[name] = _read(entries.get(name, Entry()), reading, now, slot)
+        if window is not None and measurement.track is Track.BASELINE and _sound(reading):
+            past[name] = remember(past.get(name), total_of(reading.value), now, window)
     return msgspec.structs.replace(
-        paced, canary=sides[Track.CANARY], baseline=sides[Track.BASELINE]
+        paced, canary=sides[Track.CANARY], baseline=sides[Track.BASELINE], past=past
+    )
+
+
+def _sound(reading: Sample | Unknown) -> TypeGuard[Sample]:
+    return isinstance(reading, Sample) and not flaw(reading.value)
+
+
+def reference_of(limit: Limit, subject: str, plan: Plan, meter: Meter) -> Reference:
+    """What a relative limit on a metric is held against in the present wave."""
+    entry = meter.baseline.get(subject)
+    return reference(
+        limit,
+        subject,
+        plan,
+        meter.wave,
+        concurrent=entry.total if entry else None,
+        past=meter.past,
+        finals=meter.finals,
     )
 
 
@@ -119,8 +149,10 @@ def _read(entry: Entry, reading: Sample | Unknown, now: datetime, slot: int) -> 
         )
     new = total_of(reading.value)
     total = add(entry.total, new) if entry.total is not None else new
+    grown = isinstance(new, Level) or new.total > 0
     return Entry(
         total=total,
+        grown_at=now if grown else entry.grown_at or now,
         cursor=cursor,
         measured_at=reading.measured_at,
         read_at=now,
@@ -169,211 +201,3 @@ def spark(entry: Entry, metric: Metric) -> tuple[float | None, ...]:
         return ()
     totals = (from_vector(point, entry.total) if point else None for point in entry.trail)
     return tuple(value_of(metric, total) if total is not None else None for total in totals)
-
-
-# --- triggers and alerts --------------------------------------------------------------------
-
-
-class Watcher(msgspec.Struct, frozen=True):
-    """The state of one trigger or alert during one wave.
-
-    window_started_at: at first, when the wave's traffic was confirmed. anchor: that instant, from
-    which all windows are counted. canary, baseline: what the present window holds so far.
-    runs: rows over the limit in a row. missing: rows without data in a row. decided: whether any
-    row could be judged. shown: the newest judged row, for people.
-    """
-
-    window_started_at: datetime
-    anchor: datetime | None = None
-    window_ends_at: datetime | None = None
-    canary: Total | None = None
-    baseline: Total | None = None
-    blind: bool = False
-    counted_at: datetime | None = None
-    runs: int = 0
-    missing: int = 0
-    decided: bool = False
-    satisfied_at: datetime | None = None
-    shown: str = ""
-
-
-def watch(
-    condition: Condition,
-    plan: Plan,
-    watcher: Watcher,
-    meter: Meter,
-    measurements: Sequence[Measurement],
-    now: datetime,
-) -> tuple[Watcher, Verdict]:
-    """Judge a trigger or an alert by new readings.
-
-    Counts, and everything with a window, are judged by windows that follow one another without
-    overlap from the wave's start; a late tick closes one longer window, never several. Gauges and
-    probes without a window are judged reading by reading, a probe not more often than `every`.
-    A row without data neither counts nor resets. A satisfied condition stays so until the wave is
-    left, except one that only notifies: that one ends with the first row that is fine again.
-
-    Returns FAIL when it is satisfied, PASS when not, INCONCLUSIVE when no row could be judged yet,
-    UNKNOWN after three rows in a row without data or for a metric that the plan does not define.
-    """
-    comparison = condition.comparison
-    metric = plan.metrics.get(comparison.subject) if comparison else None
-    if comparison is None or metric is None:
-        return watcher, Verdict.UNKNOWN
-    ours = _Rows(condition, comparison, metric, plan, meter)
-    fresh = {m.track: m.reading for m in measurements if m.metric == comparison.subject}
-    window = _window(condition, metric)
-    moved = ours.sample(watcher, fresh, now) if window is None else watcher
-    if window is not None:
-        moved = ours.gather(moved, fresh, window, now)
-    return moved, _verdict(moved)
-
-
-def _window(condition: Condition, metric: Metric) -> timedelta | None:
-    if condition.window:
-        return condition.window
-    counted = metric.kind in {"ratio", "quantile", "count"}
-    return ROW if counted or condition.hold is not None else None
-
-
-def _verdict(watcher: Watcher) -> Verdict:
-    if watcher.satisfied_at is not None:
-        return Verdict.FAIL
-    if watcher.missing >= MISSING_ROWS:
-        return Verdict.UNKNOWN
-    return Verdict.PASS if watcher.decided else Verdict.INCONCLUSIVE
-
-
-class _Rows(msgspec.Struct, frozen=True):
-    """One condition with all it takes to turn readings into rows."""
-
-    condition: Condition
-    comparison: Comparison
-    metric: Metric
-    plan: Plan
-    meter: Meter
-
-    def sample(
-        self, watcher: Watcher, fresh: Mapping[Track, Sample | Unknown], now: datetime
-    ) -> Watcher:
-        """Every reading that is due and new is a row of its own."""
-        reading = fresh.get(Track.CANARY)
-        if reading is None or not self._counts(watcher, reading, now):
-            return watcher
-        at = reading.measured_at if isinstance(reading, Sample) else now
-        filled = msgspec.structs.replace(
-            _take(watcher, fresh), counted_at=now if self.metric.every else at
-        )
-        return _emptied(self._row(filled, now, None))
-
-    def _counts(self, watcher: Watcher, reading: Sample | Unknown, now: datetime) -> bool:
-        last = watcher.counted_at
-        if last is None or now < last:  # the clock was put back
-            return True
-        if self.metric.every:
-            return now - last >= parse_duration(self.metric.every)
-        return isinstance(reading, Unknown) or reading.measured_at > last
-
-    def gather(
-        self,
-        watcher: Watcher,
-        fresh: Mapping[Track, Sample | Unknown],
-        window: timedelta,
-        now: datetime,
-    ) -> Watcher:
-        """Add readings to the present window, and judge it when it is over."""
-        anchor = watcher.anchor or watcher.window_started_at
-        ends = watcher.window_ends_at or anchor + window
-        if now < watcher.window_started_at:  # the clock was put back: don't wait for it
-            anchor, ends = now, now + window
-        filled = msgspec.structs.replace(
-            _take(watcher, fresh),
-            anchor=anchor,
-            window_started_at=min(watcher.window_started_at, now),
-            window_ends_at=ends,
-        )
-        if now < ends:
-            return filled
-        judged = self._row(_smoothed(filled, self.metric), now, window)
-        return msgspec.structs.replace(
-            _emptied(judged), window_started_at=now, window_ends_at=_next_end(anchor, window, now)
-        )
-
-    def _row(self, watcher: Watcher, now: datetime, window: timedelta | None) -> Watcher:
-        """Judge what the watcher holds as one row."""
-        if watcher.canary is None or (self.comparison.limit.relative and watcher.baseline is None):
-            missing = watcher.missing + (1 if watcher.blind else 0)
-            return msgspec.structs.replace(watcher, missing=missing)
-        sides = Sides(watcher.canary, watcher.baseline, self._earlier())
-        judged = evaluate(self.comparison, self.metric, sides, 0)
-        if judged.holds is Verdict.UNKNOWN:
-            return msgspec.structs.replace(watcher, missing=watcher.missing + 1)
-        if judged.holds is Verdict.INCONCLUSIVE:
-            return msgspec.structs.replace(watcher, missing=0)
-        over = f" over {format_duration(window)}" if window else ""
-        runs = watcher.runs + 1 if judged.holds is Verdict.PASS else 0
-        enough = runs >= self._needed(window)
-        return self._counted(watcher, runs, enough, judged.shown + over, now)
-
-    def _needed(self, window: timedelta | None) -> int:
-        """How many rows in a row satisfy the condition; `for` is served in full, rounded up."""
-        hold = self.condition.hold
-        if hold is None or not window:
-            return self.condition.consecutive
-        return max(1, math.ceil(hold / window - 1e-9))
-
-    def _counted(
-        self, watcher: Watcher, runs: int, enough: bool, shown: str, now: datetime
-    ) -> Watcher:
-        since = watcher.satisfied_at
-        if since is None and enough:
-            since = now
-        if runs == 0 and self.condition.do is Action.NOTIFY:
-            since = None
-        latched = watcher.satisfied_at is not None and since is not None
-        return msgspec.structs.replace(
-            watcher,
-            runs=runs,
-            missing=0,
-            decided=True,
-            satisfied_at=since,
-            shown=watcher.shown if latched else shown,
-        )
-
-    def _earlier(self) -> Total | None:
-        limit = self.comparison.limit
-        if limit.kind is not LimitKind.ABOVE_WAVE:
-            return None
-        return self.meter.finals.get(limit.wave, {}).get(self.comparison.subject)
-
-
-def _take(watcher: Watcher, fresh: Mapping[Track, Sample | Unknown]) -> Watcher:
-    totals = {Track.CANARY: watcher.canary, Track.BASELINE: watcher.baseline}
-    blind = watcher.blind
-    for track, reading in fresh.items():
-        if isinstance(reading, Unknown) or flaw(reading.value):
-            blind = True
-        else:
-            totals[track] = add(totals[track], total_of(reading.value))
-    return msgspec.structs.replace(
-        watcher, canary=totals[Track.CANARY], baseline=totals[Track.BASELINE], blind=blind
-    )
-
-
-def _smoothed(watcher: Watcher, metric: Metric) -> Watcher:
-    smooth = worst if metric.kind == "probe" else averaged
-    return msgspec.structs.replace(
-        watcher,
-        canary=None if watcher.canary is None else smooth(watcher.canary),
-        baseline=None if watcher.baseline is None else smooth(watcher.baseline),
-    )
-
-
-def _emptied(watcher: Watcher) -> Watcher:
-    return msgspec.structs.replace(watcher, canary=None, baseline=None, blind=False)
-
-
-def _next_end(anchor: datetime, window: timedelta, now: datetime) -> datetime:
-    """The next end of a window on the grid from `anchor`; less than half a window is skipped."""
-    end = anchor + window * (math.floor((now - anchor) / window) + 1)
-    return end + window if (end - now) * 2 < window else end

@@ -13,8 +13,8 @@ from bot.domain.evidence import Verdict
 from bot.domain.sequential import (
     ODDS_FAIL,
     ODDS_PASS,
+    Centres,
     above,
-    judge,
     judge_between,
     odds_above,
     odds_below,
@@ -69,19 +69,29 @@ def needs(
     most: float | None = None,
     odds_fail: float = ODDS_FAIL,
     odds_pass: float = ODDS_PASS,
+    centres: Centres = (None, None),
 ) -> Needs:
     """How many more trials would let `judge` pass at the end of the soak: see there.
 
-    most: the upper count of bad trials when `k` is the lower one, see `judge_between`.
+    most: the upper count of bad trials when `k` is the lower one, see `judge_between`. centres: see
+    there too.
     All None for counts that can't be true. A broken limit stays broken.
     """
     upper = k if most is None else most
-    if not plausible(n, k) or not plausible(n, upper) or above(n, k, target, odds_fail):
+    broken = above(n, k, target, odds_fail, centres[0]) if plausible(n, k) else True
+    if broken or not plausible(n, upper):
         return Needs(None, None)
 
     def passes(m: int, bad: float) -> bool:
-        verdict = judge(
-            n + m, upper + bad, target, rule_out, odds_fail=odds_fail, odds_pass=odds_pass
+        verdict = judge_between(
+            n + m,
+            upper + bad,
+            upper + bad,
+            target,
+            rule_out,
+            odds_fail=odds_fail,
+            odds_pass=odds_pass,
+            centres=centres,
         )
         return verdict is Verdict.PASS
 
@@ -89,7 +99,7 @@ def needs(
     return Needs(
         _first(lambda m: passes(m, m * rate)) if rate < target else None,
         _first(lambda m: passes(m, 0)),
-        _first(lambda m: above(n + m, k + m, target, odds_fail)),
+        _first(lambda m: above(n + m, k + m, target, odds_fail, centres[0])),
     )
 
 
@@ -130,6 +140,7 @@ def why(
     odds_fail: float = ODDS_FAIL,
     odds_pass: float = ODDS_PASS,
     soak_over: bool = True,
+    centres: Centres = (None, None),
 ) -> str:
     """Counts, limit, verdict and what would change it, as one sentence without a full stop.
 
@@ -137,23 +148,32 @@ def why(
     bad ones when there are two, see `judge_between`. The other arguments are those of `judge`.
     """
     upper = k if most is None else most
-    verdict = judge_between(n, k, upper, target, rule_out, odds_fail=odds_fail, odds_pass=odds_pass)
+    verdict = judge_between(
+        n, k, upper, target, rule_out, odds_fail=odds_fail, odds_pass=odds_pass, centres=centres
+    )
     if verdict is Verdict.UNKNOWN:
         return f"{_number(upper)} of {_number(n)} {words.trial[1]} can't be true"
     counted = _counted(n, k, upper, target, words)
     match verdict:
         case Verdict.FAIL:
-            found = _odds(odds_above(n, k, target))
+            found = _odds(odds_above(n, k, target, centres[0]))
             return f"{counted}: {found} that the limit is broken, {odds_fail:,g} to 1 is enough"
         case Verdict.PASS:
-            found = _odds(odds_below(n, upper, rule_out))
+            found = _odds(odds_below(n, upper, rule_out, centres[1]))
             rest = "" if soak_over else "; it would pass, but the soak goes on"
             return f"{counted}: {found} that it is below {_share(rule_out)}{rest}"
         case Verdict.INCONCLUSIVE:
             wanted = needs(
-                n, k, target, rule_out, most=upper, odds_fail=odds_fail, odds_pass=odds_pass
+                n,
+                k,
+                target,
+                rule_out,
+                most=upper,
+                odds_fail=odds_fail,
+                odds_pass=odds_pass,
+                centres=centres,
             )
-            return f"{counted}: {_wanting(wanted, per_minute, words)}"
+            return f"{counted}: {wanting(wanted, per_minute, words)}"
 
 
 def _counted(n: float, k: float, most: float, target: float, words: Words) -> str:
@@ -166,7 +186,8 @@ def _counted(n: float, k: float, most: float, target: float, words: Words) -> st
     return f"{bad} in {_many(n, words.trial)} ({share}, limit {_share(target)})"
 
 
-def _wanting(wanted: Needs, per_minute: float | None, words: Words) -> str:
+def wanting(wanted: Needs, per_minute: float | None, words: Words = REQUESTS) -> str:
+    """What it would take, in words. per_minute: trials per minute, None when it is not known."""
     if wanted.best is None:
         return f"no number of {words.good[1]} settles it"
     if wanted.expected in (None, wanted.best):

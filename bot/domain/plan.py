@@ -113,11 +113,35 @@ class ApprovalDocument(Closed, frozen=True, kw_only=True):
     remind: Duration = "1h"
 
 
+BaselineKind = Literal["concurrent", "previous_version", "previous_wave", "historical"]
+Fallback = Literal["historical", "previous_wave", ""]
+RuleOut = Literal["strict", "rollback"]
+RuleOutText = Annotated[str, Meta(pattern=r"^([0-9]+(\.[0-9]+)?%|strict|rollback)$")]
+
+
 class BaselineDocument(Closed, frozen=True, kw_only=True):
-    kind: Literal["concurrent"] = "concurrent"
+    """What a limit such as `2x baseline` is held against: see `bot.domain.baselines`.
+
+    fallback: what takes its place when the old version has no traffic any more; window: how much of
+    the old version's past is kept for that.
+    """
+
+    kind: BaselineKind = "concurrent"
+    fallback: Fallback = ""
+    window: Duration = "1h"
 
 
 class EvidenceDocument(Closed, frozen=True, kw_only=True):
+    """How sure a gate has to be: see docs/verdicts.md.
+
+    odds_fail: to one that its limit is broken, for it to fail. odds_pass: to one against
+    `rule_out`, for it to pass. rule_out: the share of failed requests to exclude; strict: the
+    gate's own limit; rollback: the plan's rollback limit for the metric, else twice the gate's.
+    """
+
+    odds_fail: Annotated[float, Meta(ge=2, le=1_000_000)] = 100
+    odds_pass: Annotated[float, Meta(ge=2, le=1_000_000)] = 20
+    rule_out: RuleOutText = "rollback"
     on_inconclusive: OnInconclusive = "extend"
     max_extend: Percent = "100%"
     min_requests: Annotated[int, Meta(ge=1)] = 1
@@ -229,8 +253,19 @@ class Approval(msgspec.Struct, frozen=True):
         return len(self.roles) + self.any
 
 
+class Baseline(msgspec.Struct, frozen=True):
+    """What relative limits are held against; see `BaselineDocument`."""
+
+    kind: BaselineKind = "concurrent"
+    fallback: Fallback = ""
+    window: timedelta = timedelta(hours=1)
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked plan. `document` is what it was read from: that is what a rollout pins."""
+    """A checked plan. `document` is what it was read from: that is what a rollout pins.
+
+    rule_out: a share 0..1, or the word of the plan.
+    """
 
     name: str
     summary: str
@@ -242,6 +277,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     waves: tuple[Wave, ...]
     triggers: tuple[Condition, ...]
     alerts: Mapping[str, tuple[Condition, ...]]
+    baseline: Baseline = Baseline()
+    odds_fail: float = 100.0
+    odds_pass: float = 20.0
+    rule_out: float | RuleOut = "rollback"
     max_extend: float
     min_requests: int
     poll: timedelta

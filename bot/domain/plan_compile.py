@@ -16,11 +16,13 @@ from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.plan import (
     Approval,
     ApprovalDocument,
+    Baseline,
     Cadence,
     CadenceDocument,
     Metric,
     Plan,
     PlanDocument,
+    RuleOut,
     Wave,
     WaveDocument,
 )
@@ -74,6 +76,14 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
             )
             for level, rules in shape.alerts.items()
         },
+        baseline=Baseline(
+            shape.baseline.kind,
+            shape.baseline.fallback,
+            duration(shape.baseline.window, ("baseline", "window")),
+        ),
+        odds_fail=shape.evidence.odds_fail,
+        odds_pass=shape.evidence.odds_pass,
+        rule_out=_rule_out(shape.evidence.rule_out),
         max_extend=_max_extend(shape.evidence.max_extend),
         min_requests=shape.evidence.min_requests,
         poll=duration(shape.poll, ("poll",)),
@@ -232,6 +242,18 @@ def _max_extend(text: str) -> float:
     found = percent(text, path)
     if found > LONGEST_EXTENSION:
         raise DocumentError(path, f"has to be at most {LONGEST_EXTENSION:g}%")
+    return found / 100
+
+
+def _rule_out(text: str) -> float | RuleOut:
+    path: Path = ("evidence", "rule_out")
+    words: tuple[RuleOut, ...] = ("strict", "rollback")
+    for word in words:
+        if text == word:
+            return word
+    found = percent(text, path)
+    if not 0 < found <= 100:
+        raise DocumentError(path, f"{text} is not a share that could be excluded", "write 1%")
     return found / 100
 
 

@@ -40,7 +40,7 @@ class Place(NamedTuple):
     words: what may be asked there. do: what happens when nothing is said, None where a condition
     has no say in it (gates: the wave's on_breach decides). prefix: of the ids made from the text.
     traffic: percent of the wave, None outside of waves. waves: the ids of the earlier ones, None
-    where none is earlier.
+    where none is earlier. proof: the condition at hand wants evidence.
     """
 
     words: tuple[Word, ...]
@@ -48,6 +48,7 @@ class Place(NamedTuple):
     prefix: str
     traffic: float | None = None
     waves: tuple[str, ...] | None = None
+    proof: bool = False
 
 
 def duration(text: str, path: Path, *, zero: bool = False) -> timedelta:
@@ -124,7 +125,8 @@ def _condition(
     comparison = None
     if word == "if":
         comparison = _comparison(text, metrics, (*path, "if"))
-        _possible(comparison, metrics[comparison.subject], (*path, "if"), place)
+        here = place._replace(proof=bool(document.evidence))
+        _possible(comparison, metrics[comparison.subject], (*path, "if"), here)
     window = duration(document.window, (*path, "window")) if document.window else None
     hold = duration(document.for_, (*path, "for")) if document.for_ else None
     if window is not None and hold is not None and hold < window:
@@ -142,6 +144,7 @@ def _condition(
         act=document.act,
         by=document.by,
         optional=document.optional,
+        proof=document.evidence == "require",
     )
 
 
@@ -181,6 +184,9 @@ def _fitting(document: ConditionDocument, word: Word, path: Path, place: Place) 
             raise DocumentError((*path, key), "does not belong to a gate", hint)
         if value and word != "if":
             raise DocumentError((*path, key), f"goes with `if`, not with `{word}`")
+    if document.evidence and (word != "if" or place.do in {None, Action.NOTIFY}):
+        hint = "gates rest on evidence anyway, and alerts do nothing"
+        raise DocumentError((*path, "evidence"), "belongs to a trigger on a metric", hint)
     if document.do is not None and place.do is None:
         hint = "what a failed gate does is the wave's `on_breach`"
         raise DocumentError((*path, "do"), "does not belong to a gate", hint)
@@ -235,6 +241,9 @@ def _possible(comparison: Comparison, metric: Metric, path: Path, place: Place) 
         raise DocumentError(path, f"there is no earlier wave {limit.wave!r}", known)
     if limit.kind is LimitKind.ABSOLUTE:
         _unit(comparison, metric, path)
+    if place.proof and metric.kind not in {"ratio", "quantile"}:
+        problem = f"a {metric.kind} counts no requests that could be evidence"
+        raise DocumentError(path, problem, "leave `evidence: require` out")
     if place.traffic == 0 and metric.kind in {"ratio", "quantile"}:
         problem = f"at 0% there are no requests, and {subject} can't be measured"
         raise DocumentError(path, problem, "use a check or a probe here")

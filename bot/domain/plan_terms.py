@@ -34,6 +34,7 @@ class ConditionDocument(Closed, frozen=True, kw_only=True):
     window: Duration | Literal[""] = ""
     for_: Duration | Literal[""] = msgspec.field(default="", name="for")
     consecutive: Annotated[int, Meta(ge=1)] | None = None
+    evidence: Literal["require", ""] = ""
     do: Action | None = None
     say: str = ""
     act: str = ""

@@ -22,7 +22,6 @@ from bot.domain.events import (
     StepBackRequested,
 )
 from bot.domain.gates import Verdict
-from bot.domain.metering import Watcher
 from bot.domain.people import Actor
 from bot.domain.rollout import BEFORE_TRAFFIC, Phase, Rollout, Tick
 from bot.domain.steps import (
@@ -44,6 +43,7 @@ from bot.domain.steps import (
     without_answers,
 )
 from bot.domain.units import format_duration
+from bot.domain.watching import Watcher, does
 
 
 def steering(
@@ -135,9 +135,15 @@ def _look_again(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:
 
 def _without_pauses(rollout: Rollout) -> dict[str, Watcher]:
     """The watchers, but those that paused it begin anew: else they would pause it again at once."""
-    triggers = rollout.the_plan.triggers_of(rollout.current_wave)
-    pausing = {trigger.id for trigger in triggers if trigger.do is Action.PAUSE}
+    known = rollout.watchers
+    triggers = [t for t in rollout.the_plan.triggers_of(rollout.current_wave) if t.id in known]
+    pausing = {t.id for t in triggers if _paused(t, known[t.id])}
     return {name: each for name, each in rollout.watchers.items() if name not in pausing}
+
+
+def _paused(trigger: Condition, watcher: Watcher) -> bool:
+    satisfied = watcher.satisfied_at is not None or bool(watcher.proven)
+    return trigger.do is Action.PAUSE or (satisfied and does(trigger, watcher) is Action.PAUSE)
 
 
 def _advance(rollout: Rollout, event: AdvanceRequested, now: datetime) -> Decision:
@@ -161,7 +167,7 @@ def _not_ready(rollout: Rollout) -> str | None:
         return "Nothing is known about it right now, so nothing rises. Wait, pause, or roll back."
     bad = [f for f in rollout.findings if f.verdict in {Verdict.FAIL, Verdict.UNKNOWN}]
     if bad:
-        return f"Not on this evidence: {bad[0].shown}. Extend, pause, or roll back."
+        return f"Not on this evidence: {bad[0].said}. Extend, pause, or roll back."
     unanswered = [g for g in open_items(rollout) if not g.optional]
     if unanswered:
         return f"First somebody has to answer: {unanswered[0].text}"
@@ -169,7 +175,7 @@ def _not_ready(rollout: Rollout) -> str | None:
 
 
 def _evidence(rollout: Rollout) -> str:
-    return "; ".join(f.shown for f in rollout.findings) or "this wave has no measured gates"
+    return "; ".join(f.said for f in rollout.findings) or "this wave has no measured gates"
 
 
 def next_wave(rollout: Rollout, now: datetime) -> Decision:

@@ -12,10 +12,11 @@ import msgspec
 
 from bot.domain.approvals import Request
 from bot.domain.gates import Finding
-from bot.domain.metering import Meter, Watcher
+from bot.domain.metering import Meter
 from bot.domain.people import Actor
 from bot.domain.plan import Approval, Plan, Wave
 from bot.domain.reports import Report
+from bot.domain.watching import Watcher
 
 
 class Phase(StrEnum):

@@ -25,6 +25,9 @@ ODDS_PASS = 20.0
 HIGHEST = 700.0
 """Natural logarithm of the highest odds that are still a number."""
 
+Centres = tuple[float | None, float | None]
+"""The shares thought likeliest beforehand when asking about the target, and about `rule_out`."""
+
 _HALVINGS = 80
 _SMALLEST = 1e-12
 
@@ -181,19 +184,20 @@ def judge_between(
     odds_fail: float = ODDS_FAIL,
     odds_pass: float = ODDS_PASS,
     soak_over: bool = True,
+    centres: Centres = (None, None),
 ) -> Verdict:
     """Like `judge`, where at least `least` and at most `most` trials were bad.
 
     For a latency limit between two edges of a histogram: it fails only by the requests above the
     upper edge, and passes only when those above the lower edge are few enough. `target` is the
-    share that may be slower, 0.01 for a p99.
+    share that may be slower, 0.01 for a p99. centres: see `log_odds`, for target and rule_out.
     """
     if not plausible(n, least) or not plausible(n, most) or math.isnan(target + rule_out):
         return Verdict.UNKNOWN
     target, rule_out = min(max(target, 0.0), 1.0), min(max(rule_out, 0.0), 1.0)
-    if above(n, least, target, odds_fail):
+    if above(n, least, target, odds_fail, centres[0]):
         return Verdict.FAIL
-    well = n > 0 and most / n < target and excluded(n, most, rule_out, odds_pass)
+    well = n > 0 and most / n < target and excluded(n, most, rule_out, odds_pass, centres[1])
     return Verdict.PASS if soak_over and well else Verdict.INCONCLUSIVE
 
 

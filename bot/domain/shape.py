@@ -22,6 +22,7 @@ EXAMPLES: Mapping[str, str] = {
         "a duration; write a number and a unit, like 30m, or next_business_day"
     ),
     r"^[0-9]+(\.[0-9]+)?%$": "a percentage; write it like 5% or 0.1%",
+    r"^([0-9]+(\.[0-9]+)?%|strict|rollback)$": "a share; write 1%, or one of: strict, rollback",
     r"^[a-z][a-z0-9_]*$": "a name; write small letters, digits and _",
     r"^[a-z0-9][a-z0-9-]*$": "a name; write small letters, digits and -",
     r"^[A-Za-z][A-Za-z0-9_-]*$": "a name; write letters, digits, - and _",

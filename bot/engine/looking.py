@@ -130,7 +130,8 @@ class RolloutLook:
             Track.BASELINE: Release(rollout.previous, rollout.previous_artifact),
         }
         metrics = rollout.the_plan.metrics
-        for name, track in needs(conditions_of(rollout), metrics):
+        beside = rollout.the_plan.baseline.kind != "previous_wave"
+        for name, track in needs(conditions_of(rollout), metrics, baseline=beside):
             named = msgspec.structs.replace(metrics[name], name=name)
             if due(named, rollout.meter, track, now):
                 query = MetricQuery(named, track, place.target, releases, labels)

@@ -122,7 +122,7 @@ class ShopModel:
         *,
         now: float,
         randomness: Random,
-        requests_per_second: float = 40.0,
+        requests_per_second: float = 150.0,
         preparing: float = PREPARING,
         runs: str = VERSIONS[0],
     ) -> None:

@@ -141,11 +141,10 @@ def _gate(
 
 
 def _measured(rollout: Rollout, finding: Finding) -> str:
-    words = verdict_words(rollout, finding.verdict)
+    words = "✓ Passing" if finding.early else verdict_words(rollout, finding.verdict)
     course = sparkline(finding.spark, finding.limit)
-    line = f"{words}: {bold(finding.text)} {escape(finding.shown)}"
-    why = f" ({escape(finding.why)})" if finding.why and finding.why not in finding.shown else ""
-    return cut(f"{line}{why}", LINE) + (f"\n      {course}" if course else "")
+    line = f"{words}: {bold(finding.text)} {escape(finding.said)}"
+    return cut(line, LINE) + (f"\n      {course}" if course else "")
 
 
 def _answered(gate: Condition, tick: Tick, accounts: Accounts) -> str:

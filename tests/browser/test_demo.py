@@ -239,7 +239,7 @@ async def test_a_broken_version_goes_back_by_itself_within_seconds(seat: Seat) -
     await expect(switch).to_be_in_viewport(ratio=1)
     await switch.click()
     await seat.stands("v1.2.0", "Rolled back")
-    await expect(seat.card("v1.2.0")).to_contain_text("error_rate > 5%")
+    await expect(seat.card("v1.2.0")).to_contain_text("to 1 that the limit is broken")
     await seat.runs("v1.0.0")
     await seat.shoot("rolled-back-by-itself")
     async with phone(seat) as small:

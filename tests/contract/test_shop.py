@@ -19,7 +19,7 @@ OLD, NEW = Release("v1.0.0"), Release("v1.1.0")
 
 @pytest.fixture
 def shop() -> ShopModel:
-    return ShopModel(now=START, randomness=Random(7), preparing=1)
+    return ShopModel(now=START, randomness=Random(7), preparing=1, requests_per_second=40)
 
 
 def rolling(shop: ShopModel, weight: float) -> ShopModel:

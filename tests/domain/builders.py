@@ -224,7 +224,7 @@ def stepping_back() -> Rollout:
     now = soaking(back)
     now = step(now, counted(0, 1000, 30))
     now = step(now, WaveApplied(now.op_key, seen(50.0)))
-    return step(now, counted(20, 1000, 30, weight=50.0))
+    return step(now, counted(50, 1000, 30, weight=50.0))
 
 
 def in_phase(phase: Phase) -> Rollout:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 
 from bot.domain.events import Measured
-from bot.domain.judging import EARLY
+from bot.domain.knowing import EARLY
 from bot.domain.rollout import Rollout
 from bot.domain.samples import Measurement, Track, Unknown
 from tests.domain import builders as b

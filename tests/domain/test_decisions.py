@@ -42,6 +42,7 @@ from bot.domain.events import (
     Withdrawn,
 )
 from bot.domain.plan import Approval, Cadence
+from bot.domain.policy import Press, legal_actions
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.samples import Measurement, Track, Unknown
 from tests.domain import builders as b
@@ -232,9 +233,50 @@ def test_the_waves_go_up_in_order_and_the_last_is_promoted() -> None:
 
 @pytest.mark.requirement("W-086")
 def test_a_failed_gate_at_the_end_of_a_soak_rolls_back() -> None:
-    after, effects = decide(b.soaking(), b.counted(20, 1000, 30), NOW)
+    after, effects = decide(b.soaking(), b.counted(50, 1000, 30), NOW)
     assert after.phase is Phase.ROLLING_BACK
     assert effects[0] == SwitchBack("v1.1.0", "sha256:old")
+
+
+def test_a_gate_that_failed_beyond_doubt_does_not_wait_for_the_end_of_the_soak() -> None:
+    after, effects = decide(b.soaking(), b.counted(50, 1000, 3), NOW)
+    assert after.phase is Phase.ROLLING_BACK
+    assert "to 1 that the limit is broken" in after.rollback_reason
+    assert of(Page, effects)
+
+
+def test_a_share_over_its_limit_that_may_be_chance_is_soaked_longer() -> None:
+    after, effects = decide(b.soaking(), b.counted(20, 1000, 30), NOW)
+    assert after.phase is Phase.SOAKING
+    assert after.soak_extra > timedelta()
+    assert "20 errors in 1,000 requests (2%, limit 1%): needs about" in said(effects)
+
+
+def test_a_plain_gate_is_not_asked_before_the_soak_is_over() -> None:
+    gates = (b.condition("error_rate == 0%", id="none"),)
+    plan = b.plan(waves=(b.wave("p5", 5.0, gates=gates), b.wave("p100", 100.0)), triggers=())
+    early = b.step(b.soaking(plan), b.counted(50, 1000, 3))
+    assert early.phase is Phase.SOAKING
+    assert b.step(early, b.counted(0, 1000, 27)).phase is Phase.ROLLING_BACK
+
+
+def test_a_good_gate_lets_nothing_rise_before_the_soak_is_over() -> None:
+    early = b.step(b.soaking(), b.counted(0, 100_000, 29))
+    assert early.phase is Phase.SOAKING
+    assert early.findings[0].early
+    assert b.step(early, b.counted(0, 1, 1)).phase is Phase.SHIFTING
+
+
+def test_what_would_help_is_said_when_a_person_has_to_decide() -> None:
+    asks = b.plan(waves=(b.wave("p5", 5.0, on_inconclusive="ask"), b.wave("p100", 100.0)))
+    thin, effects = decide(b.soaking(asks), b.counted(0, 50, 30), NOW)
+    assert thin.phase is Phase.JUDGING
+    assert "needs about 31 more clean requests, about" not in said(effects)  # no time has passed
+    assert "needs about 31 more clean requests" in said(effects)
+    assert "More traffic settles it sooner" in said(effects)
+    over, effects = decide(b.soaking(asks), b.counted(2, 100, 30), NOW)
+    assert "At this rate no traffic settles it" in said(effects)
+    assert {p.press for p in legal_actions(over)} >= {Press.ADVANCE, Press.EXTEND, Press.ROLLBACK}
 
 
 def test_no_request_at_all_is_not_a_pass_but_a_longer_soak() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.domain.conditions import Action, Condition
 from bot.domain.evidence import Verdict
 from bot.domain.gates import gate
-from bot.domain.metering import SPARK, Meter, Watcher, begin_wave, due, fold, watch
+from bot.domain.metering import SPARK, Meter, begin_wave, due, fold
 from bot.domain.samples import (
     Buckets,
     Counts,
@@ -23,6 +23,7 @@ from bot.domain.samples import (
     Value,
 )
 from bot.domain.totals import Level
+from bot.domain.watching import Watcher, watch
 from tests.domain.measuring import (
     METRICS,
     PLAN,

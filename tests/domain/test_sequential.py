@@ -20,9 +20,9 @@ from bot.domain.comparing import (
     ratio_interval,
 )
 from bot.domain.early import Row, Trend, confirmed, convinced, observe, odds_of, sustained
-from bot.domain.evaluation import slower_than
 from bot.domain.evidence import Verdict
 from bot.domain.outlook import MINUTES, SLOW, SPLIT, Needs, minutes, needs, why
+from bot.domain.questions import slower_than
 from bot.domain.samples import Buckets
 from bot.domain.sequential import (
     above,

@@ -21,10 +21,10 @@ from bot.domain.events import (
     Signed,
 )
 from bot.domain.gates import Finding, Verdict
-from bot.domain.metering import Watcher
 from bot.domain.people import Actor
 from bot.domain.plan import Approval, Plan
 from bot.domain.rollout import Phase, Rollout
+from bot.domain.watching import Watcher
 from tests.domain.builders import (
     ADA,
     GRACE,

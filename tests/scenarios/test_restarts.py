@@ -112,7 +112,7 @@ async def test_a_machine_that_slept_eight_hours_measures_again_before_it_goes_on
     world.shop.requests_per_second = 0.1
     world.clock.ahead += timedelta(hours=8)
     world.shop.serve()
-    world.shop.requests_per_second = 40
+    world.shop.requests_per_second = 150
     await world.advance(seconds=1)
     after = await world.rollout()
     assert after.weight == 25
