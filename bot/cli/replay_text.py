@@ -62,8 +62,7 @@ def _waves(replay: Replay, *, long: bool) -> list[str]:
 
 
 def _gate(finding: Finding) -> str:
-    why = f" ({finding.why})" if finding.why and finding.why not in finding.shown else ""
-    return f"{finding.verdict}: {finding.text}: {finding.shown}{why}"
+    return f"{finding.verdict}: {finding.text}: {finding.said}"
 
 
 def _lasted(band: Band) -> str:

@@ -7,7 +7,7 @@ from bot.domain.conditions import Condition
 from bot.domain.events import Measured
 from bot.domain.gates import gate
 from bot.domain.metering import fold
-from bot.domain.rollout import Rollout
+from bot.domain.rollout import Phase, Rollout
 from bot.domain.samples import Measurement
 from bot.domain.steps import change
 from bot.domain.watching import Watcher, tally_minutes
@@ -41,7 +41,8 @@ def _tally(rollout: Rollout, measurements: Sequence[Measurement], now: datetime)
 
 def found(rollout: Rollout, now: datetime) -> Rollout:
     """What is known about each measured gate of the wave."""
-    over = rollout.soak_left <= timedelta()
+    live = Phase.WATCHING in {rollout.phase, rollout.paused_from}
+    over = live or rollout.soak_left <= timedelta()
     minutes = {name: watcher.minutes for name, watcher in rollout.watchers.items()}
     findings = tuple(
         gate(

@@ -30,6 +30,13 @@ watch: {keep_previous: 5m}
 """
 
 
+UNGATED = (
+    "soak: 10m, go_if: [{if: error_rate < 1%}]}\ntriggers",
+    "soak: 10m}\ntriggers",
+)
+"""The last wave without its gate, which evidence would fail before the trigger fires."""
+
+
 @pytest.fixture
 def plan(tmp_path: Path) -> Path:
     return written(tmp_path)
@@ -78,10 +85,8 @@ def test_a_good_release_goes_through_all_waves_at_the_plans_pace(
     assert "Left out, as no answers of a probe were recorded" not in str(seen["notes"])
 
 
-def test_a_trigger_rolls_back_after_its_windows_and_says_by_which_numbers(
-    plan: Path, tmp_path: Path
-) -> None:
-    seen = found(plan, keep(tmp_path, errors(failing(0.2, after=14)), calm()))
+def test_a_trigger_rolls_back_after_its_windows_and_says_by_which_numbers(tmp_path: Path) -> None:
+    seen = found(written(tmp_path, UNGATED), keep(tmp_path, errors(failing(0.2, after=14)), calm()))
     assert seen["outcome"] == "rolled_back"
     # Bad from 09:14:00 on, two windows of a minute.
     assert seen["ended_at"] == clock("9:16:00").isoformat()
@@ -165,7 +170,8 @@ def test_alerts_are_told_each_time_they_begin(plan: Path, tmp_path: Path) -> Non
 
 
 def test_a_limit_that_follows_the_baseline_follows_the_recorded_one(tmp_path: Path) -> None:
-    plan = written(tmp_path, ("error_rate > 5%", "error_rate > baseline + 5pp"))
+    follows = ("error_rate > 5%", "error_rate > baseline + 5pp")
+    plan = written(tmp_path, ("error_rate < 1%", "error_rate < 30%"), follows)
     both = errors(failing(0.2, after=2), track="baseline")
     calm_side = found(plan, keep(tmp_path, errors(failing(0.2, after=2)), both, calm()))
     assert "spike" not in [f["id"] for f in calm_side["fired"]]
@@ -207,9 +213,9 @@ def test_a_plan_of_hours_is_looked_at_when_there_is_something_new(tmp_path: Path
 # --- what is written ------------------------------------------------------------------------
 
 
-def test_the_lines_say_when_what_and_by_which_numbers(plan: Path, tmp_path: Path) -> None:
+def test_the_lines_say_when_what_and_by_which_numbers(tmp_path: Path) -> None:
     data = keep(tmp_path, errors(failing(0.2, after=14)), calm())
-    out = replayed(plan, data, "--log").out
+    out = replayed(written(tmp_path, UNGATED), data, "--log").out
     assert "09:00:00  p5    5 %    10m  passed" in out
     assert "09:16:00  spike  rollback  error_rate > 5% (20% of 200 requests" in out
     assert "Moving 5 % to canary (wave 1 of 2)." in out

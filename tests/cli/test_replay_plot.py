@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.cli.recordings import errors, failing, keep, series
-from tests.cli.test_replay import calm, replayed, written
+from tests.cli.test_replay import UNGATED, calm, replayed, written
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -32,7 +32,9 @@ def paths(picture: ElementTree.Element, look: str) -> list[str]:
 
 
 def test_it_shows_each_judged_metric_its_limits_the_waves_and_the_end(tmp_path: Path) -> None:
-    picture = drawn(tmp_path, errors(failing(0.2, after=14)), errors(track="baseline"), calm())
+    plan = written(tmp_path, UNGATED)
+    sides = (errors(failing(0.2, after=14)), errors(track="baseline"))
+    picture = drawn(tmp_path, *sides, calm(), plan=plan)
     told = words(picture)
     assert {"error_rate", "p5 5 %", "< 1%", "> 5%"} <= {text.split("off")[0] for text in told}
     assert any(text.startswith("09:16:00  spike, rollback: error_rate > 5%") for text in told)
@@ -42,7 +44,8 @@ def test_it_shows_each_judged_metric_its_limits_the_waves_and_the_end(tmp_path: 
 
 
 def test_it_says_in_words_what_it_shows(tmp_path: Path) -> None:
-    picture = drawn(tmp_path, errors(failing(0.2, after=14)), calm())
+    plan = written(tmp_path, UNGATED)
+    picture = drawn(tmp_path, errors(failing(0.2, after=14)), calm(), plan=plan)
     title, desc = picture.find(f"{SVG}title"), picture.find(f"{SVG}desc")
     assert title is not None
     assert desc is not None
@@ -91,7 +94,7 @@ def test_short_and_long_stretches_can_be_drawn(tmp_path: Path, minutes: float) -
 
 def test_text_from_a_plan_can_not_become_markup(tmp_path: Path) -> None:
     odd = ("id: spike", "id: spike, say: '<script>'")
-    text = written(tmp_path, odd, ("- {id: p5, ", "- {id: p5, title: '<b>', "))
-    picture = drawn(tmp_path, errors(failing(0.2, after=3)), calm(), plan=text)
+    text = written(tmp_path, UNGATED, odd, ("- {id: p5, ", "- {id: p5, title: '<b>', "))
+    picture = drawn(tmp_path, errors(failing(0.2, after=14)), calm(), plan=text)
     assert not list(picture.iter("script"))
     assert any("error_rate > 5%" in word for word in words(picture))

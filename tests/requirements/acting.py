@@ -194,10 +194,18 @@ class Question:
 class Drive:
     """A rollout in the middle of one wave of a plan."""
 
-    def __init__(self, plan: str, wave: str, before: Mapping[str, Value] | None = None) -> None:
+    def __init__(
+        self,
+        plan: str,
+        wave: str,
+        before: Mapping[str, Value] | None = None,
+        *,
+        gates: bool = True,
+    ) -> None:
+        """gates: the wave keeps them; evidence may fail one before a rule on the same metric."""
         self.now = b.NOW
         self.effects: list[Effect] = []
-        self.rollout = at_wave(plan, wave, self.now, before or {})
+        self.rollout = at_wave(plan, wave, self.now, before or {}, gates=gates)
 
     def happens(self, event: RolloutEvent) -> None:
         """Let something happen now."""
@@ -265,10 +273,15 @@ class Drive:
         return any(text.startswith(start) for text in self.posted)
 
 
-def at_wave(plan_name: str, wave_id: str, now: datetime, before: Mapping[str, Value]) -> Rollout:
+def at_wave(
+    plan_name: str, wave_id: str, now: datetime, before: Mapping[str, Value], *, gates: bool
+) -> Rollout:
     """A rollout whose wave was just confirmed. before: totals of the wave before, by metric."""
     plan = plans().get(plan_name)
     index = next(n for n, wave in enumerate(plan.waves) if wave.id == wave_id)
+    if not gates:
+        bare = [msgspec.structs.replace(wave, gates=()) for wave in plan.waves]
+        plan = msgspec.structs.replace(plan, waves=tuple(bare))
     wave = plan.waves[index]
     return msgspec.structs.replace(
         b.soaking(),

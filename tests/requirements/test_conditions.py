@@ -45,7 +45,7 @@ QUESTIONS = cases([*proofile.QUESTIONS, *batch_patches.QUESTIONS, *sarvanom.QUES
 
 def just_before(rule: Rule) -> Drive:
     """All windows but the last look of the last one."""
-    drive = Drive(rule.plan, rule.wave, rule.before)
+    drive = Drive(rule.plan, rule.wave, rule.before, gates=False)
     n = round(rule.windows * rule.window / rule.step)
     drive.looks(n - 1, rule.step, {rule.metric: rule.over})
     return drive
@@ -72,7 +72,7 @@ def test_people_are_told_which_number_it_was_and_what_to_do(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_condition_at_its_limit_does_not_act(rule: Rule) -> None:
-    drive = Drive(rule.plan, rule.wave, rule.before)
+    drive = Drive(rule.plan, rule.wave, rule.before, gates=False)
     n = round(2 * rule.windows * rule.window / rule.step)
     drive.looks(n, rule.step, {rule.metric: rule.limit})
     assert drive.done != rule.does
