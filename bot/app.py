@@ -7,7 +7,7 @@ workspace hands in its own clock, clients and database and gets the production c
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
@@ -19,10 +19,11 @@ from sqlalchemy.engine import make_url
 
 from bot import web
 from bot.domain.plan_compile import compile_plan
+from bot.engine import duties
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import SystemClock
 from bot.engine.directory import Home
-from bot.engine.engine import DEFAULTS, Engine, Options
+from bot.engine.engine import DEFAULTS, Engine, Options, Part, Tools
 from bot.engine.finding import Finder
 from bot.engine.intents import Intent
 from bot.engine.reporting import Reporting
@@ -32,6 +33,7 @@ from bot.ports import PermanentError, Posted, TemporaryError
 from bot.serving import Front, Site, listening, stop_signals, url_of
 from bot.settings import Settings, SettingsError, missing
 from bot.setup import Outside, Setup, real_world, setup
+from bot.slack.alerts import DutyCards
 from bot.slack.asgi import slack_route
 from bot.slack.cards import Cards
 from bot.slack.client import Answer, Identity, SlackChat, web_client
@@ -80,6 +82,7 @@ class Bot:
             home=Home(identity.team_id, identity.enterprise_id),
             on_dead_intent=self._gave_up,
             on_looked=self.telemetry.looked,
+            more=self._more,
             options=options,
         )
         self.finder = Finder(store, self.engine.rollouts)
@@ -122,6 +125,10 @@ class Bot:
         self._running = False
         await self.engine.stop()
         await self.store.close()
+
+    def _more(self, tools: Tools) -> Sequence[Part]:
+        """The kinds of aggregates besides rollouts."""
+        return (*duties.parts(tools, DutyCards(self.accounts)),)
 
     # --- Slack --------------------------------------------------------------------------------
 

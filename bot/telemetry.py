@@ -78,8 +78,10 @@ class Telemetry:
             "countersign_verdicts", "Verdicts on waves", ["verdict"], registry=self.registry
         )
 
-    def looked(self, before: Rollout, after: Rollout) -> None:
-        """Count the verdict on a wave, if a look at it led to one."""
+    def looked(self, before: object, after: object) -> None:
+        """Count the verdict on a wave, if a look at a rollout led to one."""
+        if not isinstance(before, Rollout) or not isinstance(after, Rollout):
+            return
         verdict = verdict_on_wave(before, after)
         if verdict is not None:
             self.verdicts.labels(verdict).inc()

@@ -25,7 +25,7 @@ from bot.slack.modals import (
     rollback_confirm,
 )
 from bot.slack.replies import Reply
-from commands import checklist, rollback, start
+from commands import checklist, responding, rollback, start
 from commands.acts import ACTS, ENDED, RAISING, Given, carry_out
 from commands.context import UNDER_WAY, WITH_TRAFFIC, Call, Context, Refuse, Verb
 from commands.parser import Parsed, ParseError, parse, verb_and_rest
@@ -100,6 +100,9 @@ class Desk:
             raise Refuse(f"{error}\nUsage: `{verb.usage(command)}`") from error
 
     async def _action(self, intent: Intent) -> Reply | None:
+        if intent.name in responding.BUTTONS:
+            await responding.pressed(self.context, intent)
+            return None
         make = ACTS.get(intent.name)
         if make is None:
             return None

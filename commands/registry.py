@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bot.domain.documents import nearest
 from bot.slack.replies import Reply
-from commands import acting, checklist, looking, reporting, rollback, start
+from commands import acting, checklist, looking, reporting, responding, rollback, start
 from commands.context import Names, Refuse, Verb
 
 RELEASE: tuple[Verb, ...] = (
@@ -13,6 +13,7 @@ RELEASE: tuple[Verb, ...] = (
     *checklist.VERBS,
     *acting.VERBS,
     *reporting.VERBS,
+    *responding.VERBS,
 )
 ROLLBACK: Verb = rollback.VERB
 

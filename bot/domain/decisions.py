@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from bot.domain import preparing, requests, signatures
+from bot.domain.aftermath import begun, follow
 from bot.domain.approvals import recheck
 from bot.domain.breaches import hook, standing
 from bot.domain.events import (
@@ -105,7 +106,7 @@ def begin(
         created_at=now,
         phase_since=now,
     )
-    return rollout, (RunPreflight(), *show())
+    return rollout, (RunPreflight(), *show(), *begun(rollout, now))
 
 
 def decide(rollout: Rollout, event: RolloutEvent, now: datetime) -> Decision:
@@ -113,7 +114,8 @@ def decide(rollout: Rollout, event: RolloutEvent, now: datetime) -> Decision:
 
     At most one effect is a change at the deployer, and it comes first: `op_key` names it.
     """
-    after, effects = _decide(rollout, event, now)
+    decided, effects = _decide(rollout, event, now)
+    after, effects = follow(rollout, event, decided, effects, now)
     return after, tuple(sorted(effects, key=lambda e: not isinstance(e, DEPLOYER_EFFECTS)))
 
 

@@ -27,6 +27,7 @@ from bot.domain.steps import (
     retire,
     show,
 )
+from bot.domain.telling import alert_text, levels_of
 from bot.domain.units import format_duration
 from bot.domain.watching import Watcher, does, watch
 
@@ -137,22 +138,13 @@ def _alerts(
     """Alerts and notify-triggers are said when they begin, and again when they begin anew."""
     effects: list[Effect] = []
     active: list[str] = []
-    plan = rollout.the_plan
-    notify = [t for t in plan.triggers_of(rollout.current_wave) if t.do is Action.NOTIFY]
-    levels = [(level, c) for level, cs in plan.alerts.items() for c in cs]
-    for level, condition in [*levels, *(("warning", t) for t in notify)]:
+    for level, condition in levels_of(rollout.the_plan, rollout.current_wave):
         if verdicts.get(condition.id) is not Verdict.FAIL:
             continue
         active.append(condition.id)
         if condition.id not in rollout.alerts:
-            effects += _alert(level, condition, rollout.watchers[condition.id])
+            effects.append(PostThread(alert_text(level, condition, rollout.watchers[condition.id])))
     return change(rollout, alerts=tuple(active)), tuple(effects)
-
-
-def _alert(level: str, condition: Condition, watcher: Watcher) -> list[Effect]:
-    advice = f" {condition.act}" if condition.act else ""
-    text = f"{level.capitalize()}: {condition.say or condition.text} ({watcher.shown}).{advice}"
-    return [PostThread(text), *([Page(text)] if level == "critical" else [])]
 
 
 def _drift(rollout: Rollout, seen: Seen | None, now: datetime) -> Decision | None:

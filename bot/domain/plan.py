@@ -230,6 +230,7 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
     triggers: tuple[Condition, ...]
     on_breach: Breach
     step_back_to: float | None
+    on_breach_steps: tuple[Step, ...] = ()
     on_inconclusive: OnInconclusive
     asks: bool
 

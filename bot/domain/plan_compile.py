@@ -28,6 +28,7 @@ from bot.domain.plan import (
 )
 from bot.domain.plan_conditions import Place, checked_metric, conditions, duration, percent
 from bot.domain.plan_merge import merge
+from bot.domain.plan_responses import check_responses, level_alerts
 from bot.domain.plan_sections import Sections
 from bot.domain.shape import converted
 
@@ -70,12 +71,7 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
             ("triggers",),
             Place(("if", "event"), Action.ROLLBACK, "trigger"),
         ),
-        alerts={
-            level: conditions(
-                rules, metrics, ("alerts", level), Place(("if",), Action.NOTIFY, level)
-            )
-            for level, rules in shape.alerts.items()
-        },
+        alerts=_alerts(shape, metrics),
         baseline=Baseline(
             shape.baseline.kind,
             shape.baseline.fallback,
@@ -93,7 +89,21 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
         document=document,
     )
     _consistent(plan)
+    check_responses(plan)
     return plan
+
+
+def _alerts(
+    shape: PlanDocument, metrics: Mapping[str, Metric]
+) -> Mapping[str, tuple[Condition, ...]]:
+    """The plan's alerts, and those that its table of levels makes."""
+    found: dict[str, tuple[Condition, ...]] = {
+        level: conditions(rules, metrics, ("alerts", level), Place(("if",), Action.NOTIFY, level))
+        for level, rules in shape.alerts.items()
+    }
+    for level, rules in level_alerts(shape.levels, metrics).items():
+        found[level] = (*found.get(level, ()), *rules)
+    return found
 
 
 def _sections(shape: PlanDocument) -> Sections:
@@ -204,6 +214,7 @@ def _wave(
         triggers=conditions(document.triggers, metrics, (*path, "triggers"), triggers),
         on_breach=document.on_breach,
         step_back_to=_step_back(document, traffic, path),
+        on_breach_steps=document.on_breach_steps,
         on_inconclusive=document.on_inconclusive or shape.evidence.on_inconclusive,
         asks=document.advance == "approve",
     )

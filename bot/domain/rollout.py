@@ -93,9 +93,10 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight: percent of the traffic that the candidate has, as last read back; target_weight: as
     asked. soak_done: how much of the present soak has been served; soak_extra: by how much it was
     extended. revision: counts writes. fence: counts takeovers; a writer with an older one loses.
-    op_key: the deployer change that is waited for ("" when none). next_check_at: when the tick
-    looks again, None: only an event moves it on. looked: the target was seen, and the checklists
-    are open. checks: those that the bot can run here. items: what was ticked, by its key.
+    op_key: the deployer change that is waited for ("" when none). response: the id of what is done
+    about the last breach. next_check_at: when the tick looks again, None: only an event moves it
+    on. looked: the target was seen, and the checklists are open. checks: those that the bot can run
+    here. items: what was ticked, by its key.
     """
 
     id: str
@@ -149,6 +150,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     items: Mapping[str, Tick] = {}
     quarantined: bool = False
     quarantine_releases: tuple[str, ...] = ()
+    response: str = ""
     revision: int = 0
     fence: int = 0
 

@@ -28,7 +28,7 @@ from bot.engine.kinds import AnyKind
 from bot.engine.looking import LONGEST_GAP, RolloutLook
 from bot.engine.loops import Looker, Loops, Ticker
 from bot.engine.outbox import Outbox, Performer
-from bot.engine.perform import RolloutPerformer
+from bot.engine.perform import RolloutPerformer, Start
 from bot.engine.posting import Posting
 from bot.engine.presenting import Presenter
 from bot.engine.rollouts import CARD_PACE, NAME, Compile, RolloutKind, rollout_kind
@@ -66,11 +66,15 @@ DEFAULTS = Options()
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One more kind of aggregate: who does its effects, who looks at it when it is due."""
+    """One more kind of aggregate: who does its effects, who looks at it when it is due.
+
+    starts: what is done about the effects by which a rollout asks for something of this kind.
+    """
 
     kind: Any
     performer: Any
     looker: Any = None
+    starts: Mapping[type, Start] = {}
 
 
 class Tools(msgspec.Struct, frozen=True):
@@ -138,9 +142,11 @@ class Engine:
         tools = Tools(
             store, catalogue, chat, clock, self.directory, self.delivery, self.rollouts, new_id
         )
-        performer = RolloutPerformer(changes, checks, self.posting)
         look = RolloutLook(catalogue, clock, options.longest_gap)
-        self._parts = {p.kind.name: p for p in (Part(self.rollouts, performer, look), *more(tools))}
+        parts = more(tools)
+        starts = {effect: do for part in parts for effect, do in part.starts.items()}
+        performer = RolloutPerformer(changes, checks, self.posting, starts)
+        self._parts = {p.kind.name: p for p in (Part(self.rollouts, performer, look), *parts)}
         self._outbox_wake, self._inbox_wake = asyncio.Event(), asyncio.Event()
         self._tick_wake = asyncio.Event()
         self._outbox = Outbox(

@@ -1,6 +1,6 @@
 """Every effect of a rollout and who does it; how long it is tried, and what follows if it fails."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, assert_never
 
@@ -50,13 +50,23 @@ _SHUT_OUT = frozenset(
 _SHUT_OUT_WAIT = timedelta(seconds=30)
 
 
-class RolloutPerformer:
-    """Does the effects of rollouts; implements `bot.engine.outbox.Performer`."""
+Start = Callable[[Work], Awaitable[None]]
+"""Does something about another kind of aggregate that a rollout asks for."""
 
-    def __init__(self, changes: Changes, checks: Checks, posting: Posting) -> None:
+
+class RolloutPerformer:
+    """Does the effects of rollouts; implements `bot.engine.outbox.Performer`.
+
+    starts: who does the effects that concern other kinds of aggregates.
+    """
+
+    def __init__(
+        self, changes: Changes, checks: Checks, posting: Posting, starts: Mapping[type, Start]
+    ) -> None:
         self._changes = changes
         self._checks = checks
         self._posting = posting
+        self._starts = starts
 
     async def perform(self, work: Work) -> Sequence[Any]:
         try:
@@ -68,6 +78,10 @@ class RolloutPerformer:
             raise TemporaryError(str(error), retry_after=_SHUT_OUT_WAIT) from error
 
     async def _perform(self, work: Work) -> Sequence[Any]:
+        start = self._starts.get(type(work.effect))
+        if start is not None:
+            await start(work)
+            return ()
         effect: RolloutEffect = work.effect
         match effect:
             case Prepare() | SetTraffic() | Promote() | Retire() | SwitchBack():

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from bot.domain.duties import Duty
+from bot.domain.response import Response
 from bot.domain.rollout import Rollout
 from bot.ports import Message, Posted
 
@@ -40,4 +42,28 @@ class Presenter(Protocol):
         cards: Mapping[str, Posted] = {},
     ) -> Mapping[str, Any]:
         """The Home tab of one person. cards: rollout id -> where its card is."""
+        ...
+
+
+class DutyPresenter(Protocol):
+    """The same for what is done about alerts and breaches."""
+
+    def duty(self, duty: Duty, channel: str, permalink: str) -> Message:
+        """What somebody has to do, with the button by which they say that it is done."""
+        ...
+
+    def response(self, response: Response) -> Message:
+        """The steps of a response; the engine puts it under the card."""
+        ...
+
+    def line(self, text: str) -> Message:
+        """One line under the card."""
+        ...
+
+    def call(self, about: Duty | Response, text: str, channel: str, permalink: str) -> Message:
+        """Something that somebody must look at now."""
+        ...
+
+    def warning(self, rollout: Rollout, text: str, channel: str, permalink: str) -> Message:
+        """A warning that wakes nobody."""
         ...

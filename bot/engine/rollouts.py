@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import RowMapping
 
+from bot.domain.aftermath import Following
 from bot.domain.approvals import Request
 from bot.domain.decisions import decide
+from bot.domain.duties import EndDuties, StartDuty
 from bot.domain.events import (
     AskSigners,
     CheckExecution,
@@ -26,6 +28,7 @@ from bot.domain.events import (
     Ticked,
 )
 from bot.domain.plan import PLAN_SCHEMA, Plan, canonical
+from bot.domain.response import BeginResponse, ResponseNews
 from bot.domain.rollout import Phase, Rollout
 from bot.engine.kinds import Kind, Route, Subject
 from bot.store.queries.outbox import DEPLOY
@@ -66,7 +69,7 @@ def rollout_kind(
         load=Loader(compile_plan),
         dump=_dump,
         subject=_subject,
-        effects=msgspec.json.Decoder(RolloutEffect),
+        effects=msgspec.json.Decoder(RolloutEffect | Following),
         route=lambda rollout, effect: _route(rollout, effect, card_pace),
         columns=_columns,
         pinned=_pinned,
@@ -165,6 +168,9 @@ def _route(rollout: Rollout, effect: Any, pace: timedelta) -> Route:
         case AskSigners():
             # After an outage people are asked once, not once for every reminder that was due.
             return Route("work", f"ask:{rollout.id}:{effect.purpose}", latest=True)
+        case StartDuty() | EndDuties() | BeginResponse() | ResponseNews():
+            # What ends something comes after what begins it.
+            return Route("work", f"following:{rollout.id}")
         case RefreshHomes():
             return Route("chat", "home", latest=True, pace=pace)
         case _:

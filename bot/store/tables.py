@@ -112,6 +112,26 @@ rollout = aggregate_table(
     Column("plan", Text, nullable=False),
     Column("quarantined_artifact", Text),
 )
+duty = aggregate_table(
+    "duty",
+    Column("rollout_id", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("due", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+)
+Index("duty_of", duty.c.rollout_id, duty.c.ended_at)
+Index(
+    "duty_open",
+    duty.c.service,
+    sqlite_where=text("ended_at IS NULL"),
+    postgresql_where=text("ended_at IS NULL"),
+)
+response = aggregate_table(
+    "response",
+    Column("rollout_id", Text, nullable=False),
+    Column("service", Text, nullable=False),
+)
+Index("response_of", response.c.rollout_id)
 Index(
     "rollout_one_live",
     rollout.c.service,

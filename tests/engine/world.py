@@ -14,11 +14,13 @@ from bot.domain.people import Actor
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import compile_plan
 from bot.domain.rollout import Phase, Rollout
+from bot.engine import duties
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.directory import Home
 from bot.engine.engine import Engine, Options
 from bot.engine.intents import Intent
 from bot.ports import Message, Posted
+from bot.slack.alerts import DutyCards
 from bot.store import tables
 from bot.store.database import Store
 from bot.store.queries import audit, outbox
@@ -161,6 +163,7 @@ class World:
             handle=self._handle,
             home=Home("T1"),
             on_dead_intent=self._buried,
+            more=lambda tools: duties.parts(tools, DutyCards({})),
             options=options or self.options,
         )
 

@@ -148,6 +148,13 @@ def of_aggregate(conn: Connection, kind: str, aggregate_id: str) -> list[Entry]:
     return [_entry(row) for row in conn.execute(statement.order_by(audit.c.id)).mappings()]
 
 
+def count(conn: Connection, kind: str, aggregate_id: str) -> int:
+    """How many entries there are about an aggregate."""
+    about = (audit.c.kind == kind) & (audit.c.aggregate_id == aggregate_id)
+    statement = select(func.count()).select_from(audit).where(about)
+    return int(conn.execute(statement).scalar_one())
+
+
 def _entry(row: RowMapping) -> Entry:
     values: dict[str, Any] = {name: row[name] for name in Entry.__struct_fields__}
     return Entry(**values)

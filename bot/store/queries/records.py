@@ -122,6 +122,13 @@ def observations(conn: Connection, kind: str, id_: str) -> list[tuple[datetime, 
     return [(at, seen) for at, seen in rows]
 
 
+def looks(conn: Connection, kind: str, id_: str) -> int:
+    """How many measurements of an aggregate are kept."""
+    about = (observation.c.kind == kind) & (observation.c.aggregate_id == id_)
+    statement = select(func.count()).select_from(observation).where(about)
+    return int(conn.execute(statement).scalar_one())
+
+
 def prune(conn: Connection, before: datetime) -> int:
     """Delete observations made, and forget what fired, before that instant."""
     conn.execute(delete(cron).where(cron.c.fired_at < before))

@@ -1,0 +1,167 @@
+"""What follows a decision about a rollout for those who have to act on it: responses and clocks.
+
+`follow` looks at a rollout before and after a decision and adds the effects that begin a response,
+tell it how the traffic stands, or start and end the clocks of the plan.
+"""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from bot.domain import duties
+from bot.domain.conditions import Condition
+from bot.domain.duties import EndDuties, StartDuty
+from bot.domain.events import Effect, HookFired, Measured, Page
+from bot.domain.people import BOT
+from bot.domain.response import Action, BeginResponse, ResponseNews, budget_of, steps_for
+from bot.domain.rollout import Phase, Rollout
+from bot.domain.telling import alert_text, levels_of
+
+Effects = tuple[Effect, ...]
+
+
+class Warn(Effect, frozen=True):
+    """Say it where warnings are said; nobody is woken."""
+
+    text: str
+
+
+Following = StartDuty | EndDuties | BeginResponse | ResponseNews | Warn
+"""What a rollout asks for besides its own effects."""
+
+HOTFIX = "hotfix"
+_SETTLED = frozenset({Phase.ROLLED_BACK, Phase.PAUSED})
+
+
+def begun(rollout: Rollout, now: datetime) -> Effects:
+    """What begins with a new rollout."""
+    if rollout.type != HOTFIX:
+        return ()
+    about = f"{rollout.service} {rollout.version} is a hotfix"
+    return duties.started(rollout.the_plan, "hotfix.identified", HOTFIX, about, now)
+
+
+def follow(
+    before: Rollout, event: msgspec.Struct, after: Rollout, effects: Effects, now: datetime
+) -> tuple[Rollout, Effects]:
+    """The decision with what follows from it."""
+    action = _breached(before, event, after, effects)
+    if action is not None:
+        return _respond(before, after, action, effects, now)
+    more: Effects = ()
+    if after.response and _arrived(before, after):
+        drain = after.the_plan.drain.total_seconds()
+        news = ResponseNews(after.response, after.quarantined, drain)
+        more = (*more, news)
+    if after.phase is not before.phase:
+        more = (*more, *_ended(before, after))
+    return after, (*effects, *more, *_alerts(before, after, now))
+
+
+def _alerts(before: Rollout, after: Rollout, now: datetime) -> Effects:
+    """Alerts that have begun call people; those that are over stop their clocks."""
+    if before.alerts == after.alerts:
+        return ()
+    effects: list[Effect] = []
+    for level, condition in levels_of(before.the_plan, before.current_wave):
+        if condition.id in after.alerts and condition.id not in before.alerts:
+            text = alert_text(level, condition, after.watchers.get(condition.id))
+            effects += _call(after, level, condition.id, text, now)
+    for gone in set(before.alerts) - set(after.alerts):
+        effects.append(EndDuties("", gone, "it ended by itself"))
+    return tuple(effects)
+
+
+def _call(rollout: Rollout, level: str, subject: str, text: str, now: datetime) -> Effects:
+    """Who is told of an alert: its clocks show themselves, else a page or a line does."""
+    clocks = duties.started(rollout.the_plan, f"alert.{level}", subject, text, now)
+    if any(clock.due == duties.ACKNOWLEDGE for clock in clocks):
+        return clocks
+    return (*clocks, Page(text) if level == "critical" else Warn(text))
+
+
+def _breached(
+    before: Rollout, event: msgspec.Struct, after: Rollout, effects: Effects
+) -> Action | None:
+    """What has been done about a broken limit, or asked for by a person, with this decision."""
+    if after.phase is before.phase:
+        return None
+    match after.phase:
+        case Phase.ROLLING_BACK:
+            return None if before.paused_from is Phase.ROLLING_BACK else "rollback"
+        case Phase.STEPPING_BACK if isinstance(event, Measured | HookFired):
+            return "step_back"
+        case Phase.PAUSED if isinstance(event, HookFired):
+            return "pause"
+        case Phase.PAUSED if isinstance(event, Measured):
+            called = any(isinstance(effect, Page) for effect in effects)
+            seeing = after.blind_since is None and after.drift == before.drift
+            return "pause" if called and seeing else None
+        case _:
+            return None
+
+
+def _respond(
+    before: Rollout, after: Rollout, action: Action, effects: Effects, now: datetime
+) -> tuple[Rollout, Effects]:
+    plan, wave = after.the_plan, before.current_wave.id
+    by = after.rollback_by if action == "rollback" else BOT
+    steps = steps_for(plan, action, wave, by=by)
+    why = after.rollback_reason if action == "rollback" else after.reason
+    name = f"{after.id}-r{after.revision + 1}"
+    occasions = ("incident",) if action == "rollback" and by == BOT else ()
+    clocks = [
+        clock
+        for occasion, place in (("breach", wave), *((each, "") for each in occasions))
+        for clock in duties.started(plan, occasion, name, why, now, wave=place)
+        if by == BOT
+    ]
+    asked = before.rollback_request
+    start = BeginResponse(
+        response_id=name,
+        by=by,
+        action=action,
+        why=why,
+        steps=steps,
+        budget=budget_of(plan.sections.rollback.budget),
+        detect=_detection(before, after).total_seconds() if by == BOT else 0.0,
+        decide=(now - asked.opened_at).total_seconds() if asked is not None and by != BOT else 0.0,
+    )
+    told = msgspec.structs.replace(after, response=name)
+    settled = action == "pause"
+    news = (ResponseNews(name, quarantined=False, drain=0.0),) if settled else ()
+    return told, (*effects, start, *news, *clocks)
+
+
+def _detection(before: Rollout, after: Rollout) -> timedelta:
+    """For how long the limit had been broken: all the windows that the trigger wants in a row."""
+    plan = after.the_plan
+    found = [t for t in plan.triggers_of(before.current_wave) if _named(t, after)]
+    if not found:
+        return timedelta()
+    return (found[0].window or plan.poll) * found[0].runs_needed
+
+
+def _named(trigger: Condition, after: Rollout) -> bool:
+    why = after.rollback_reason or after.reason
+    return trigger.kind == "if" and why.startswith(f"{trigger.text} (")
+
+
+def _arrived(before: Rollout, after: Rollout) -> bool:
+    back = before.phase in {Phase.ROLLING_BACK, Phase.STEPPING_BACK}
+    return back and after.phase in _SETTLED and not after.op_key
+
+
+def _ended(before: Rollout, after: Rollout) -> Effects:
+    """Clocks that have been met, or make no sense any more."""
+    version = after.version
+    if after.phase is Phase.WATCHING:
+        return (EndDuties(duties.IN_PRODUCTION, "", f"{version} is in production", met=True),)
+    over: Effects = ()
+    if after.ended and before.phase is not Phase.WATCHING and after.type == HOTFIX:
+        why = f"{version} was {after.phase.replace('_', ' ')}"
+        over = (EndDuties(duties.IN_PRODUCTION, "", why),)
+    if after.phase is Phase.ROLLED_BACK:
+        why = f"{after.previous} has all traffic again"
+        over = (*over, EndDuties(duties.HANDLED, "", why, met=True))
+    return over

@@ -1,0 +1,86 @@
+"""How the version before is after a rollback, and what is kept of the one that was taken back."""
+
+from bot.domain.plan import Metric
+from bot.domain.response import Response
+from bot.domain.rollout import Rollout
+from bot.domain.samples import Probe, Track, Unknown
+from bot.engine import transitions
+from bot.engine.catalogue import ServiceTarget
+from bot.engine.engine import Tools
+from bot.engine.looking import slots_of
+from bot.ports import MetricQuery, Observation, Release
+
+
+async def unwell(tools: Tools, place: ServiceTarget, response: Response) -> tuple[str, str]:
+    """What is wrong with the version that has the traffic again, "" when nothing is; what was seen.
+
+    Asked are the deployer and every health probe of the plan. Raises TemporaryError and
+    PermanentError when they can't be asked.
+    """
+    found = await place.deployer.observe(place.target)
+    wrong = _out_of_place(found, response.previous)
+    if wrong:
+        return wrong, ""
+    rollout = await tools.store.transact(
+        lambda conn: transitions.load(conn, tools.rollouts, response.rollout_id)
+    )
+    seen = [f"{response.previous} is ready and has all traffic"]
+    for metric in rollout.the_plan.metrics.values():
+        if metric.kind == "probe":
+            wrong = await _ill(tools, place, rollout, metric, found)
+            if wrong:
+                return wrong, ""
+            seen.append(f"{metric.name} is ok")
+    return "", ", ".join(seen)
+
+
+def _out_of_place(found: Observation, previous: str) -> str:
+    running = found.current.release.version
+    if running != previous:
+        return f"{running} is the current version, not {previous}"
+    if not found.current.ready:
+        return f"{running} is not ready {found.current.detail}".strip()
+    if found.candidate is not None and found.candidate.weight > 0:
+        return f"{found.candidate.release.version} still has {found.candidate.weight:g} %"
+    return ""
+
+
+async def _ill(
+    tools: Tools, place: ServiceTarget, rollout: Rollout, metric: Metric, found: Observation
+) -> str:
+    source = place.source(metric.name)
+    if source is None:
+        return ""
+    releases = {
+        Track.CANARY: Release(rollout.version, rollout.artifact),
+        Track.BASELINE: Release(rollout.previous, rollout.previous_artifact),
+    }
+    labels = slots_of(rollout, found)
+    query = MetricQuery(metric, Track.BASELINE, place.target, releases, labels)
+    reading = await source.read(query, "", tools.clock.now())
+    if isinstance(reading, Unknown):
+        return f"{metric.name}: {reading.reason}"
+    if isinstance(reading.value, Probe) and not reading.value.ok:
+        return f"{metric.name} fails: {reading.value.detail}"
+    return ""
+
+
+def kept_words(rollout: Rollout, entries: int, looks: int) -> tuple[str, str]:
+    """What is kept of a release for its post-mortem: in a few words, and all that was known.
+
+    entries: of the audit about it; looks: stored measurements of it.
+    """
+    short = f"{entries} audit entries and {looks} measurements of {rollout.id}"
+    lines = [f"Kept for the post-mortem: {short}."]
+    lines += [
+        f"Wave {mark.wave + 1}: {mark.weight:g} % from t[{int(mark.applied_at.timestamp())}]"
+        for mark in rollout.marks
+    ]
+    lines += [f"{each.text}: {each.shown or 'nothing measured'}" for each in rollout.findings]
+    conditions = {c.id: c.text for c in rollout.the_plan.triggers_of(rollout.current_wave)}
+    lines += [
+        f"{conditions[name]}: {watcher.shown}"
+        for name, watcher in rollout.watchers.items()
+        if name in conditions and watcher.shown
+    ]
+    return short, "\n".join(lines)
