@@ -26,7 +26,7 @@ KNOWN: Mapping[str, Word] = {
     ),
     "rollback": Word("Back to the version before", "Back to the version before ({detail})", "back"),
     "reduce": Word("Less traffic for the new version", "Traffic down to {detail}", "back"),
-    "stop": Word("Stop the rise", "Stop: {detail}", "decided"),
+    "stop": Word("Stop the rise", "No traffic any more: {detail}", "back"),
     "disable_flag": Word("Turn the flag off", "Turn the flag {detail} off", "back"),
     "alias": Word("Point the alias back", "Point the alias to the {detail}", "back"),
     "drain": Word("Let open requests end", "Let open requests end ({detail})", "drained"),
@@ -35,8 +35,8 @@ KNOWN: Mapping[str, Word] = {
     "preserve": Word("Keep what was measured", "Keep the {detail}", "preserved"),
     "lock": Word("Lock the version", "Lock the version against a {detail}", "locked"),
     "verify": Word("See that it is well", "Check: {detail}", "verified"),
+    "confirm": Word("Decide it", "Agreed: {detail}", "decided"),
     # done by people
-    "confirm": Word("Confirm it", "Confirm: {detail}"),
     "open": Word("Open a ticket", "Open: {detail}"),
     "notify": Word("Tell those concerned", "Tell: {detail}"),
     "communicate": Word("Tell those concerned", "Tell: {detail}"),
