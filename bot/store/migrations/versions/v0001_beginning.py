@@ -232,6 +232,7 @@ def upgrade() -> None:
         sa.Column("noted_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("service", "environment", "source", "id"),
     )
+    op.create_table(
         "response",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("phase", sa.Text(), nullable=False),
