@@ -35,9 +35,6 @@ EXAMPLES: Mapping[str, str] = {
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$": 'a date; write it in quotes, like "2026-01-06"',
     r"^day [1-9][0-9]{0,2}$": "a day of the release; write it like day 3",
     r"^[+-][0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)$": "a time before or after; write it like -7d or +1h",
-    r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)|next_business_day)$": (
-        "a duration; write a number and a unit, like 5m, or next_business_day"
-    ),
     r"^/[a-z0-9_-]{1,31}$": "a slash command; write it like /release",
 }
 """What a pattern asks for, in words. A pattern that is not listed is shown as it is."""
