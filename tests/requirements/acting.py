@@ -13,6 +13,7 @@ import msgspec
 
 from bot.domain.conditions import Condition
 from bot.domain.decisions import decide
+from bot.domain.duties import ACKNOWLEDGE, StartDuty
 from bot.domain.events import (
     Effect,
     ItemTicked,
@@ -261,7 +262,9 @@ class Drive:
     @property
     def paged(self) -> list[str]:
         """What people were called for."""
-        return [effect.text for effect in self.effects if isinstance(effect, Page)]
+        calls = [e.text for e in self.effects if isinstance(e, Page)]
+        clocks = [e for e in self.effects if isinstance(e, StartDuty) and e.level == "critical"]
+        return [*calls, *(e.about for e in clocks if e.due == ACKNOWLEDGE)]
 
     @property
     def posted(self) -> list[str]:
