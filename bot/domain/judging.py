@@ -29,7 +29,7 @@ from bot.domain.steps import (
 )
 from bot.domain.telling import alert_text, levels_of
 from bot.domain.units import format_duration
-from bot.domain.watching import Watcher, does, watch
+from bot.domain.watching import does, watch
 
 BLIND_FOR = timedelta(minutes=2)
 """How long nothing may be known about live traffic before people are called."""

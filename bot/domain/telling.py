@@ -1,8 +1,8 @@
 """Alerts: what is said, and to whom, when a condition that only tells people begins to hold."""
 
 from bot.domain.conditions import Action, Condition
-from bot.domain.metering import Watcher
 from bot.domain.plan import Plan, Wave
+from bot.domain.watching import Watcher
 
 Leveled = tuple[str, Condition]
 """An alert's level (critical, warning) and its condition."""
