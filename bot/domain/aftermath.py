@@ -134,12 +134,17 @@ def _respond(
 
 
 def _detection(before: Rollout, after: Rollout) -> timedelta:
-    """For how long the limit had been broken: all the windows that the trigger wants in a row."""
+    """For how long the limit had been broken: the windows in a row that were over it.
+
+    Nothing can be said of a gate, which sums up a whole wave, and of a report from outside.
+    """
     plan = after.the_plan
     found = [t for t in plan.triggers_of(before.current_wave) if _named(t, after)]
     if not found:
         return timedelta()
-    return (found[0].window or plan.poll) * found[0].runs_needed
+    watcher = after.watchers.get(found[0].id)
+    runs = watcher.runs if watcher is not None else 0
+    return (found[0].window or plan.poll) * max(1, runs)
 
 
 def _named(trigger: Condition, after: Rollout) -> bool:

@@ -349,10 +349,9 @@ def _shown(
 
 def took(response: Response) -> Mapping[str, timedelta]:
     """How long each part took, as far as it is over; `total` counts from the first bad sign."""
-    spans = {
-        "detect": response.asked_at - response.bad_since,
-        "decide": response.decided_at - response.asked_at,
-    }
+    spans = {"decide": response.decided_at - response.asked_at}
+    if response.asked_at > response.bad_since:
+        spans["detect"] = response.asked_at - response.bad_since
     if response.back_at is not None:
         spans["execute"] = response.back_at - response.decided_at
     if response.back_at is not None and response.verified_at is not None:
