@@ -91,7 +91,7 @@ GATES = [
         good=GOOD,
     ),
     Gate(
-        ("B-056", "X-22"),
+        ("B-056",),
         PLAN,
         "w2",
         "latency_p99",

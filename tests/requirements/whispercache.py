@@ -71,7 +71,7 @@ TRIGGERS = [
 
 ALERTS = [
     Rule(
-        ("S2-07a", "W-117", "W-118", "W-123", "X-07", "X-34"),
+        ("S2-07a", "W-117", "W-118", "W-123", "X-34"),
         CANARY,
         "canary",
         "error_rate",
@@ -114,7 +114,7 @@ ALERTS = [
         does="page",
     ),
     Rule(
-        ("S2-08a", "W-124", "W-128", "X-07"),
+        ("S2-08a", "W-124", "W-128"),
         CANARY,
         "canary",
         "error_rate",
@@ -170,7 +170,7 @@ GATES = [
         good=GOOD,
     )
     for rows, plan, wave in [
-        (("S2-06a", "W-069", "W-084", "W-085", "W-086", "X-07"), CANARY, "canary"),
+        (("S2-06a", "W-069", "W-084", "W-085", "W-086"), CANARY, "canary"),
         (("S2-06a", "W-085", "W-086"), CANARY, "p25"),
         (("S2-06a", "W-085", "W-086"), CANARY, "majority"),
         (("W-077",), BLUE_GREEN, "green-5"),
