@@ -11,7 +11,7 @@ import msgspec
 from bot.domain import duties
 from bot.domain.conditions import Condition
 from bot.domain.duties import EndDuties, StartDuty
-from bot.domain.events import Effect, HookFired, Measured, Page
+from bot.domain.events import Effect, HookFired, Measured, Page, RollbackRequested
 from bot.domain.people import BOT
 from bot.domain.response import Action, BeginResponse, ResponseNews, budget_of, steps_for
 from bot.domain.rollout import Phase, Rollout
@@ -30,6 +30,8 @@ Following = StartDuty | EndDuties | BeginResponse | ResponseNews | Warn
 """What a rollout asks for besides its own effects."""
 
 HOTFIX = "hotfix"
+REVIEW_WITHIN = 24 * 3600.0
+"""Seconds until the review is due of a rollback that nobody else signed."""
 _SETTLED = frozenset({Phase.ROLLED_BACK, Phase.PAUSED})
 
 
@@ -47,7 +49,7 @@ def follow(
     """The decision with what follows from it."""
     action = _breached(before, event, after, effects)
     if action is not None:
-        return _respond(before, after, action, effects, now)
+        return _respond(before, event, after, action, effects, now)
     more: Effects = ()
     if after.response and _arrived(before, after):
         drain = after.the_plan.drain.total_seconds()
@@ -102,7 +104,12 @@ def _breached(
 
 
 def _respond(
-    before: Rollout, after: Rollout, action: Action, effects: Effects, now: datetime
+    before: Rollout,
+    event: msgspec.Struct,
+    after: Rollout,
+    action: Action,
+    effects: Effects,
+    now: datetime,
 ) -> tuple[Rollout, Effects]:
     plan, wave = after.the_plan, before.current_wave.id
     by = after.rollback_by if action == "rollback" else BOT
@@ -127,6 +134,8 @@ def _respond(
         detect=_detection(before, after).total_seconds() if by == BOT else 0.0,
         decide=(now - asked.opened_at).total_seconds() if asked is not None and by != BOT else 0.0,
     )
+    if isinstance(event, RollbackRequested) and event.now:
+        clocks.append(StartDuty(duties.REVIEW, why, name, "critical", REVIEW_WITHIN))
     told = msgspec.structs.replace(after, response=name)
     settled = action == "pause"
     news = (ResponseNews(name, quarantined=False, drain=0.0),) if settled else ()

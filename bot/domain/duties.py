@@ -21,6 +21,7 @@ HANDLED = "handled"
 ROOT_CAUSE = "root_cause"
 POST_MORTEM = "post_mortem"
 IN_PRODUCTION = "in_production"
+REVIEW = "review"
 
 WORDS = {
     ACKNOWLEDGE: "acknowledge it",
@@ -28,6 +29,7 @@ WORDS = {
     ROOT_CAUSE: "say what caused it",
     POST_MORTEM: "hold the post-mortem",
     IN_PRODUCTION: "have the fix in production",
+    REVIEW: "review why the glass was broken",
 }
 """What each duty asks of people, as in "within 5m: acknowledge it"."""
 

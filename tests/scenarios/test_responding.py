@@ -203,3 +203,15 @@ async def test_a_rollback_that_a_person_asks_for_has_the_steps_for_that(world: W
     assert "incident ticket" not in text
     assert not [d for d in posts(world, CRITICAL) if "post-mortem within" in d]
     world.pages()
+
+
+async def test_who_breaks_the_glass_is_reminded_of_the_review(world: World) -> None:
+    await world.soaking(10, more="--plan answered")
+    await world.say("ada", "/rollback checkout --now payments fail")
+    await world.until(Phase.ROLLED_BACK)
+    world.pages()
+    world.step = timedelta(hours=1)
+    await world.advance(hours=24)
+    world.page_about("review why the glass was broken within 1d")
+    await world.say("grace", "/release done it was right")
+    assert world.said("it was right")
