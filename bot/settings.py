@@ -15,6 +15,7 @@ from msgspec import Meta
 from bot.domain.alerts import HooksDocument
 from bot.domain.documents import DocumentError, nearest
 from bot.domain.documents import Path as Place
+from bot.domain.freezes import FreezeDocument, LowTrafficDocument, mistakes_in, mistakes_of
 from bot.domain.plan_terms import Closed, Name
 from bot.domain.shape import mistakes
 from bot.environment import SQLITE, Secrets, SettingsError, Variables
@@ -98,13 +99,14 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
 
     plan: by which it is released unless somebody asks for another. plans: by type of release, for
     types that have a plan of their own. checks: the programs behind the `check` gates and items of
-    plans, as lists of arguments.
+    plans, as lists of arguments. low_traffic: when few people use it.
     """
 
     plan: str
     plans: Mapping[Name, str] = {}
     channel: ChannelId | Literal[""] = ""
     checks: Mapping[Name, Annotated[tuple[str, ...], Meta(min_length=1)]] = {}
+    low_traffic: LowTrafficDocument | None = None
     environments: Annotated[Mapping[Word, EnvironmentDocument], Meta(min_length=1)]
 
 
@@ -134,6 +136,7 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     people: Mapping[Word, PersonDocument] = {}
     roles: Mapping[Name, RoleDocument] = {}
     services: Mapping[Word, ServiceDocument] = {}
+    freezes: tuple[FreezeDocument, ...] = ()
     standups: tuple[StandupDocument, ...] = ()
     notices: NoticesDocument | None = None
     hooks: HooksDocument = HooksDocument()
@@ -318,6 +321,7 @@ def _cross_check(
         *_commands(config),
         *_services(config, plan_names),
         *_hooks(config),
+        *mistakes_in(config.freezes, {n: s.environments for n, s in config.services.items()}),
     )
     document.refuse(_by_line(document, errors))
 
@@ -380,6 +384,7 @@ def _services(config: ConfigDocument, plan_names: Collection[str] | None) -> lis
             place = ("services", name, "plan")
             errors.append(DocumentError(place, _NO_PLAN.format(service.plan), hint))
         errors += _plans(name, service, plan_names)
+        errors += mistakes_of(service.low_traffic, ("services", name, "low_traffic"))
         if not service.channel and not config.channels.default:
             hint = "add `channel` here, or `default` under `channels`"
             errors.append(DocumentError(("services", name), "its cards have no channel", hint))

@@ -18,8 +18,10 @@ from httpx_aiohttp import AiohttpTransport
 
 from bot import deployers, metrics
 from bot.domain.alerts import HooksDocument
+from bot.domain.calendar import Window
 from bot.domain.documents import DocumentError
 from bot.domain.documents import Path as Place
+from bot.domain.freezes import LowTrafficDocument, freezes, low_traffic
 from bot.domain.samples import Reading
 from bot.domain.secret import Secret
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
@@ -125,6 +127,7 @@ def _catalogue(settings: Settings, outside: Outside, telemetry: Telemetry) -> Ca
             name: RoleEntry(frozenset(role.people), role.groups)
             for name, role in config.roles.items()
         },
+        freezes=freezes(config.freezes),
         channels=Channels(
             config.channels.default, config.channels.critical, config.channels.warning
         ),
@@ -160,7 +163,12 @@ def _target(
         checks=of.checks,
         allow_by_name=environment.allow_by_name,
         define=getattr(environment.metrics, "define", {}),
+        low_traffic=_quiet(of.low_traffic, ("services", service, "low_traffic")),
     )
+
+
+def _quiet(document: LowTrafficDocument | None, place: Place) -> tuple[Window, ...]:
+    return low_traffic(document, place) if document is not None else ()
 
 
 def _sources(

@@ -95,7 +95,18 @@ ACTS: Mapping[str, Make] = {
 FALLING = frozenset({"pause", "rollback", "break_glass", "reject", "step_back", "cancel", "extend"})
 """Acts that never raise traffic: the last known roles are enough."""
 
-RAISING = frozenset({"approve", "resume", "advance", "confirm", "tick", "unquarantine"})
+RAISING = frozenset(
+    {
+        "approve",
+        "resume",
+        "advance",
+        "confirm",
+        "tick",
+        "unquarantine",
+        "unlock",
+        "start_the_line",
+    }
+)
 """Verbs after which traffic may rise: nobody can say them for somebody else."""
 
 ENDED: Mapping[str, Sequence[Meant]] = {

@@ -80,14 +80,17 @@ class Desk:
 
     async def _command(self, intent: Intent) -> Reply | None:
         verb, call = self._understood(intent)
-        return help_text(self.context.names) if verb is None else await verb.run(call)
+        return await verb.run(call) if verb is not None else self._help(call)
+
+    def _help(self, call: Call) -> Reply:
+        return help_text(self.context.names, call.parsed.get("verb"))
 
     def _understood(self, intent: Intent) -> tuple[Verb | None, Call]:
         """The verb and its words; None for help. Raises Refuse and ParseError with the usage."""
         names = self.context.names
         word, rest = verb_and_rest(intent.text)
         if word in _HELP:
-            return None, Call(self.context, intent, Parsed({}))
+            return None, Call(self.context, intent, Parsed({"verb": rest[0]} if rest else {}))
         if f"/{intent.name}" == names.rollback:
             verb, words, command = ROLLBACK, [word, *rest] if word else [], names.rollback
         else:
@@ -191,7 +194,7 @@ class Desk:
         try:
             verb, call = self._understood(intent)
             if verb is None:
-                return help_text(self.context.names)
+                return self._help(call)
             return await verb.run(call) if verb.reads else None
         except (Refuse, ParseError) as refused:
             return Reply(str(refused))

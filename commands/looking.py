@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bot.domain.checklists import checklists_of, required
+from bot.domain.holds import Asked, in_words
 from bot.domain.plan import Plan
 from bot.domain.preview import preview
-from bot.domain.release_types import approval_of
-from bot.domain.rollout import Rollout
+from bot.domain.release_types import approval_of, implied_type
+from bot.domain.rollout import BEFORE_TRAFFIC, Rollout
 from bot.domain.units import format_duration
 from bot.slack.replies import Reply
 from commands.context import Call, Verb
+from commands.holds import outlook_lines
 from commands.parser import Argument, Grammar
 from commands.start import GRAMMAR as START
 from commands.start import checked_version, chosen_plan, labels_of
@@ -32,14 +34,20 @@ def line(rollout: Rollout) -> str:
     weight = f", {rollout.weight:g} %" if rollout.live else ""
     phase = rollout.phase.replace("_", " ")
     where = f"{rollout.service} {rollout.version} → {rollout.environment}"
-    return f"`{rollout.id}` {where}: {phase}{weight}, since {instant(rollout.phase_since)}"
+    held = in_words(rollout.holds) if rollout.phase in BEFORE_TRAFFIC else ""
+    why = f" ({held})" if held else ""
+    return f"`{rollout.id}` {where}: {phase}{weight}, since {instant(rollout.phase_since)}{why}"
 
 
 async def _status(call: Call) -> Reply:
     """One rollout in a few sentences."""
     rollout = await call.rollout(ended=True)
     lines = [line(rollout)]
-    if rollout.reason:
+    if rollout.phase in BEFORE_TRAFFIC:
+        outlook = await call.context.engine.holds.of_rollout(rollout)
+        expires = rollout.request.expires_at if rollout.request is not None else None
+        lines += outlook_lines(outlook, expires)
+    elif rollout.reason:
         lines.append(rollout.reason)
     lines += [f"• {finding.shown} ({finding.verdict})" for finding in rollout.findings]
     request = rollout.rollback_request or (None if rollout.ended else rollout.request)
@@ -99,8 +107,18 @@ async def _preview(call: Call) -> Reply:
     signs = approval_of(plan, given.get("type"), labels_of(given, plan))
     plan = msgspec.structs.replace(plan, approval=signs)
     version = checked_version(given.get("version"), plan)
-    seen = preview(plan, context.now())
+    outlook = await context.engine.holds.of_asked(
+        Asked(
+            service=target.service,
+            environment=target.environment,
+            plan=plan,
+            kind=given.get("type") or implied_type(plan),
+            labels=labels_of(given, plan),
+        )
+    )
+    seen = preview(plan, context.now(), outlook)
     lines = [f"{target.service} {version} → {target.environment} by plan {plan.name}:"]
+    lines += outlook_lines(outlook)
     for wave in seen.waves:
         gates = "; ".join(wave.gates) or "no gates"
         when = f"from {instant(wave.starts_at)} to {instant(wave.ends_at)}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bot.domain.documents import nearest
 from bot.slack.replies import Reply
-from commands import acting, checklist, looking, reporting, responding, rollback, start
+from commands import acting, checklist, holds, looking, reporting, responding, rollback, start
 from commands.context import Names, Refuse, Verb
 
 RELEASE: tuple[Verb, ...] = (
@@ -12,6 +12,7 @@ RELEASE: tuple[Verb, ...] = (
     *looking.VERBS,
     *checklist.VERBS,
     *acting.VERBS,
+    *holds.VERBS,
     *reporting.VERBS,
     *responding.VERBS,
 )
@@ -33,9 +34,23 @@ def release_verb(name: str, names: Names) -> Verb:
     return verb
 
 
-def help_text(names: Names) -> Reply:
-    """What can be typed, made from the table of verbs."""
-    lines = [f"`{verb.usage(names.release)}` {verb.summary}" for verb in RELEASE]
+def help_text(names: Names, word: str = "") -> Reply:
+    """What can be typed, made from the table of verbs. word: of this verb alone, with its options.
+
+    Raises Refuse for a verb that is not there.
+    """
+    if word:
+        verb = release_verb(word, names)
+        return Reply(f"`{verb.usage(names.release)}`\n{verb.summary}{_parts(verb)}")
+    lines = [f"`{names.release} {verb.name}` {verb.summary}" for verb in RELEASE]
     lines.append(f"`{ROLLBACK.usage(names.rollback)}` {ROLLBACK.summary}")
+    lines.append(f"`{names.release} help VERB` says what a verb takes.")
     lines.append(f"`{names.release}` alone opens a form.")
     return Reply("\n".join(lines))
+
+
+def _parts(verb: Verb) -> str:
+    grammar = verb.grammar
+    named = [(argument.name, argument.help) for argument in grammar.arguments]
+    named += [(f"--{option.name}", option.help) for option in grammar.options]
+    return "".join(f"\n• {name}: {words}" for name, words in named)

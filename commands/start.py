@@ -12,9 +12,11 @@ from bot.domain.release_types import implied_type, known_types, label_problem, s
 from bot.domain.rollout import Rollout
 from bot.domain.versions import Version, parse_version
 from bot.engine.catalogue import ServiceTarget
+from bot.engine.holds import asked_by
 from bot.ports import PermanentError, TemporaryError
 from bot.slack.replies import Reply
 from commands.context import Call, Context, Refuse, Verb, unknown
+from commands.holds import outlook_lines
 from commands.parser import Argument, Grammar, Option, Parsed
 
 _KIND = (
@@ -143,7 +145,10 @@ async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) ->
         labels=labels,
     )
     await context.engine.create(rollout, effects)
-    return Reply(f"Asked for {target.service} {version} (`{rollout.id}`). The card shows the rest.")
+    said = f"Asked for {target.service} {version} (`{rollout.id}`). The card shows the rest."
+    outlook = await context.engine.holds.of_asked(asked_by(rollout))
+    expires = context.now() + plan.approval.expires
+    return Reply("\n".join([said, *outlook_lines(outlook, expires)]))
 
 
 async def promote(call: Call) -> Reply:

@@ -17,6 +17,7 @@ LOOKING = {
     "status": "how a release stands",
     "show": "all that is known of one release",
     "history": "what was released",
+    "locks": "what keeps releases from beginning",
 }
 ACTING = {
     "pause": "hold where it stands",
@@ -24,6 +25,8 @@ ACTING = {
     "extend": "soak longer",
     "cancel": "give up a release before traffic moves",
     "reject": "say no; the release ends",
+    "lock": "nothing new begins on a service",
+    "stop-the-line": "nothing begins and nothing rises anywhere",
 }
 REPORTING = {
     "event": "report an event, such as data_corruption; the plan says what it does",

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from bot.cli import checking, replay
 from bot.cli.shell import FINE, Shell, UsageError, Verbs, table
-from bot.cli.written import library_of, named
+from bot.cli.written import library_of, named, settings_of
 
 if TYPE_CHECKING:
+    from bot.domain.freezes import Freeze
     from bot.domain.plan import Plan
     from bot.domain.preview import Preview
 
@@ -26,6 +27,7 @@ def add(verbs: Verbs) -> None:
     checking.add(plan)
     preview = plan.add("preview", "what would happen when", _preview, json=True)
     preview.add_argument("plan")
+    preview.add_argument("--type", default="", help="hotfix, feature or major")
     preview.add_argument("--start", default="now", help="now, or like 2026-03-01T09:00Z")
     replay.add(plan)
     schema = verbs.add("schema", "the JSON Schema of a file, for editors", _schema)
@@ -77,11 +79,14 @@ def _text(file: str) -> str:
 def _preview(args: argparse.Namespace, shell: Shell) -> int:
     import msgspec
 
+    from bot.domain.holds import Asked, forecast
     from bot.domain.preview import preview
 
     plan = named(library_of(args, shell), args.plan)
+    start = _start(args.start, shell)
+    asked = Asked(service="", environment="production", plan=plan, kind=args.type)
     try:
-        seen = preview(plan, _start(args.start, shell))
+        seen = preview(plan, start, forecast(asked, _freezes(args, shell), start))
     except OverflowError as error:
         raise UsageError("--start is too late for any calendar") from error
     if args.json:
@@ -103,6 +108,7 @@ def _start(text: str, shell: Shell) -> datetime:
 
 def _schedule(plan: "Plan", seen: "Preview") -> list[str]:
     from bot.domain.units import format_duration
+    from bot.slack.text import words
 
     rows = [
         (
@@ -117,6 +123,8 @@ def _schedule(plan: "Plan", seen: "Preview") -> list[str]:
     waits = [what for wave in seen.waves for what in wave.waits_for]
     return [
         f"{plan.name}: {plan.summary}".removesuffix(": "),
+        *(f"In the way: {words(text)}" for text in seen.in_the_way),
+        _begins(seen),
         *table(rows),
         f"In all {format_duration(seen.total)}, if nothing waits for a person; "
         f"{format_duration(seen.longest)} when every wave needs more evidence.",
@@ -126,6 +134,22 @@ def _schedule(plan: "Plan", seen: "Preview") -> list[str]:
         f"Rolled back by: {'; '.join(seen.rollback_on) or 'a person only'}",
         f"A rollback by a person is signed by: {', '.join(seen.rollback_signers) or 'nobody else'}",
     ]
+
+
+def _begins(seen: "Preview") -> str:
+    if seen.opens_at is None:
+        return "Nobody can say when it may begin; the schedule is as if it began now."
+    when = f"{seen.opens_at:%Y-%m-%d %H:%M:%S %Z}"
+    return f"It may begin {when} (locks and other releases are known to the running bot alone)."
+
+
+def _freezes(args: argparse.Namespace, shell: Shell) -> "tuple[Freeze, ...]":
+    """The freezes of the configuration that are about every service."""
+    from bot.domain.freezes import freezes
+
+    settings = settings_of(args, shell)
+    found = freezes(settings.config.freezes) if settings is not None else ()
+    return tuple(freeze for freeze in found if not freeze.services)
 
 
 def _schema(args: argparse.Namespace, shell: Shell) -> int:

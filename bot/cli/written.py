@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bot.domain.plan import Plan
     from bot.files import Document
     from bot.plans import PlanLibrary
+    from bot.settings import Settings
 
 
 def is_file(word: str) -> bool:
@@ -23,6 +24,12 @@ def folders(args: argparse.Namespace, shell: Shell) -> tuple[Path, ...]:
 
     Raises ProblemError.
     """
+    settings = settings_of(args, shell)
+    return settings.plan_folders if settings is not None else ()
+
+
+def settings_of(args: argparse.Namespace, shell: Shell) -> "Settings | None":
+    """The configuration, None where there is none. Raises ProblemError."""
     from bot.cli.loading import config_path
     from bot.files import FileError
     from bot.settings import SettingsError, load_settings
@@ -32,10 +39,10 @@ def folders(args: argparse.Namespace, shell: Shell) -> tuple[Path, ...]:
     if not path.exists():
         if getattr(args, "config", ""):
             raise ProblemError(f"there is no {path}.")
-        return ()
+        return None
     kinds = {"deployers": DEPLOYER_OPTIONS, "metrics": METRICS_OPTIONS}
     try:
-        return load_settings(path, shell.env, **kinds, serving=False).plan_folders
+        return load_settings(path, shell.env, **kinds, serving=False)
     except (FileError, SettingsError) as error:
         raise ProblemError(f"this has to be changed first:\n{error}") from error
 

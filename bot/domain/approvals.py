@@ -98,6 +98,11 @@ def open_request(
     )
 
 
+def one_more(request: Request) -> Request:
+    """The request with a further seat, for anybody with a role."""
+    return msgspec.structs.replace(request, seats=(*request.seats, ANY))
+
+
 def sign(request: Request, signature: Signature, digest: str) -> Request | Refused:
     """Add a signature given for `digest`, or say why it does not count."""
     refused = _refusal(request, signature, digest)

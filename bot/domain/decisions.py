@@ -8,7 +8,7 @@ event that has no meaning in a phase (a late timer, a reply to an older change) 
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from bot.domain import preparing, requests, signatures
+from bot.domain import preparing, requests, signatures, waiting
 from bot.domain.aftermath import begun, follow
 from bot.domain.approvals import recheck
 from bot.domain.breaches import hook, standing
@@ -47,6 +47,7 @@ from bot.domain.events import (
     WaveApplied,
     Withdrawn,
 )
+from bot.domain.hold_events import HoldsSeen, LineStarted, LineStopped
 from bot.domain.judging import look
 from bot.domain.people import Actor
 from bot.domain.plan import Plan
@@ -125,6 +126,10 @@ def _decide(rollout: Rollout, event: RolloutEvent, now: datetime) -> Decision:
             return _preflight(rollout, event, now)
         case ExecutionChecked() | CheckFailed():
             return _execution(rollout, event, now)
+        case HoldsSeen():
+            return waiting.seen(rollout, event)
+        case LineStopped() | LineStarted():
+            return waiting.line(rollout, event, now)
         case Prepared() | WaveApplied() | Promoted() | Retired() | SwitchedBack():
             return _confirmed(rollout, event, now)
         case OpFailed() | OpDelayed():
@@ -185,7 +190,7 @@ def _execution(rollout: Rollout, event: ExecutionChecked | CheckFailed, now: dat
         return _ask_again(rollout, event.artifact, now)
     request = recheck(rollout.request, event.roles)
     if not request.complete:
-        waiting = enter(
+        asking = enter(
             rollout,
             Phase.AWAITING_APPROVAL,
             now,
@@ -193,9 +198,9 @@ def _execution(rollout: Rollout, event: ExecutionChecked | CheckFailed, now: dat
             reason="A signature no longer counts: its owner has lost the role.",
             next_check_at=min(request.expires_at, now + request.remind_every),
         )
-        return waiting, (*show(waiting.reason), AskSigners("release"))
+        return asking, (*show(asking.reason), AskSigners("release"))
     if not event.free:
-        return _wait(rollout, event.blocker, again)
+        return waiting.held(rollout, event, now)
     if event.seen.current in {"", rollout.version}:
         return finish(rollout, Phase.CANCELLED, now, _pointless(rollout, event.seen))
     ready = change(
@@ -204,14 +209,16 @@ def _execution(rollout: Rollout, event: ExecutionChecked | CheckFailed, now: dat
         previous=event.seen.current,
         previous_artifact=event.seen.current_artifact,
         reports=merged(rollout.reports, event.reports),
+        holds=(),
+        opens_at=None,
     )
     begun, effects = prepare(ready, now)
     return begun, (*effects, *standing(ready))
 
 
 def _wait(rollout: Rollout, reason: str, again: datetime) -> Decision:
-    waiting = change(rollout, reason=reason, next_check_at=again)
-    return waiting, show() if reason != rollout.reason else ()
+    later = change(rollout, reason=reason, next_check_at=again)
+    return later, show() if reason != rollout.reason else ()
 
 
 def _ask_again(rollout: Rollout, artifact: str, now: datetime) -> Decision:
@@ -221,7 +228,7 @@ def _ask_again(rollout: Rollout, artifact: str, now: datetime) -> Decision:
     generation = rollout.generation + 1
     changed = change(rollout, artifact=artifact, generation=generation)
     request = ask_release(changed, f"{rollout.id}:{generation}", generation, now)
-    waiting = enter(
+    asking = enter(
         changed,
         Phase.AWAITING_APPROVAL,
         now,
@@ -229,7 +236,7 @@ def _ask_again(rollout: Rollout, artifact: str, now: datetime) -> Decision:
         reason=f"{rollout.version} now points to another artifact; earlier signatures are void.",
         next_check_at=min(request.expires_at, now + request.remind_every),
     )
-    return waiting, (*show(waiting.reason), AskSigners("release"))
+    return asking, (*show(asking.reason), AskSigners("release"))
 
 
 def _confirmed(

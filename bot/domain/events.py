@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from bot.domain.hold_events import HoldsSeen, LineStarted, LineStopped
+from bot.domain.holds import Hold
 from bot.domain.people import THE_BOT, Actor
 from bot.domain.reports import Report, Source
 from bot.domain.samples import Measurement
@@ -37,13 +39,16 @@ class Event(msgspec.Struct, frozen=True, tag=True):
 class PreflightPassed(Event, frozen=True):
     """The version exists, the backend can do what the plan needs, the target is healthy.
 
-    checks: the named checks that can be run for this rollout.
+    checks: the named checks that can be run for this rollout. holds, opens_at: see
+    `bot.domain.holds.Outlook`.
     """
 
     artifact: str
     seen: Seen
     request_id: str
     checks: tuple[str, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    opens_at: datetime | None = None
 
 
 class PreflightFailed(Event, frozen=True):
@@ -73,7 +78,8 @@ class ExecutionChecked(Event, frozen=True):
     """Just before anything moves: what the signers hold now, and what would be deployed now.
 
     roles: person -> roles, as just looked up. free: nothing else runs on this target and it is
-    this rollout's turn; `blocker` says what is in the way otherwise. reports: what holds on the
+    this rollout's turn; `blocker` says what is in the way otherwise, and `holds` everything that
+    is; opens_at: when nothing is any more, None when nobody can know. reports: what holds on the
     service already, alarms that fire and incidents that are open.
     """
 
@@ -83,6 +89,8 @@ class ExecutionChecked(Event, frozen=True):
     free: bool
     blocker: str = ""
     reports: tuple[Report, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    opens_at: datetime | None = None
 
 
 class CheckFailed(Event, frozen=True):
@@ -245,6 +253,9 @@ RolloutEvent = (
     | Rejected
     | Withdrawn
     | ExecutionChecked
+    | HoldsSeen
+    | LineStopped
+    | LineStarted
     | CheckFailed
     | Prepared
     | WaveApplied

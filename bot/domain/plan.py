@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from bot.domain.conditions import Condition
+from bot.domain.plan_calendar import Calendar
 from bot.domain.plan_sections import (
     AfterDocument,
     CalendarDocument,
@@ -288,6 +289,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     drain: timedelta
     keep_previous: timedelta
     sections: Sections = Sections()
+    calendar: Calendar = Calendar()
     document: Mapping[str, Any]
 
     @property

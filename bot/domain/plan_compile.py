@@ -26,6 +26,7 @@ from bot.domain.plan import (
     Wave,
     WaveDocument,
 )
+from bot.domain.plan_calendar import calendar_of
 from bot.domain.plan_conditions import Place, checked_metric, conditions, duration, percent
 from bot.domain.plan_merge import merge
 from bot.domain.plan_responses import check_responses, level_alerts
@@ -86,6 +87,7 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
         drain=duration(shape.drain, ("drain",), zero=True),
         keep_previous=duration(shape.watch.keep_previous, ("watch", "keep_previous"), zero=True),
         sections=_sections(shape),
+        calendar=calendar_of(shape.calendar),
         document=document,
     )
     _consistent(plan)

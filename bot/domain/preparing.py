@@ -6,7 +6,7 @@ for one artifact: when the version comes to mean another one, all ticks are void
 
 from datetime import datetime, timedelta
 
-from bot.domain import checklists
+from bot.domain import checklists, waiting
 from bot.domain.authority import Act, refusal
 from bot.domain.checklist_rules import value_problem
 from bot.domain.checklists import Checklist, Item
@@ -34,7 +34,7 @@ SHOWN = 3
 def passed(rollout: Rollout, event: PreflightPassed, now: datetime) -> Decision:
     """The target was seen: the checklists are open, or signatures are asked for."""
     found = change(
-        rollout,
+        waiting.forewarned(rollout, event),
         artifact=event.artifact,
         previous=event.seen.current,
         previous_artifact=event.seen.current_artifact,
@@ -44,14 +44,14 @@ def passed(rollout: Rollout, event: PreflightPassed, now: datetime) -> Decision:
         return void(found, event.artifact, now)
     if checklists.enough(found):
         return _ask(found, event.request_id, now)
-    waiting = change(found, looked=True, reason="", next_check_at=None)
-    return waiting, (*show(), *_run(checklists.checks_due(waiting)))
+    opened = change(found, looked=True, reason="", next_check_at=None)
+    return opened, (*show(), *_run(checklists.checks_due(opened)))
 
 
 def failed(rollout: Rollout, event: PreflightFailed, now: datetime) -> Decision:
     """Everything is ticked, and the target can't be looked at: that is no reason to begin anew."""
-    waiting = change(rollout, reason=event.reason, next_check_at=now + LOOK_AGAIN)
-    return waiting, show(event.reason) if event.reason != rollout.reason else ()
+    later = change(rollout, reason=event.reason, next_check_at=now + LOOK_AGAIN)
+    return later, show(event.reason) if event.reason != rollout.reason else ()
 
 
 def due(rollout: Rollout) -> Decision:
@@ -243,13 +243,13 @@ def _run(items: list[Item] | tuple[Item, ...]) -> tuple[Effect, ...]:
 
 def _ask(rollout: Rollout, request_id: str, now: datetime) -> Decision:
     request = ask_release(rollout, request_id, rollout.generation, now)
-    waiting = enter(
+    asking = enter(
         rollout,
         Phase.AWAITING_APPROVAL,
         now,
         request=request,
         looked=True,
-        reason="",
+        reason=waiting.reason_to_sign(rollout),
         next_check_at=min(request.expires_at, now + request.remind_every),
     )
-    return waiting, (*show(), AskSigners("release"))
+    return asking, (*show(), AskSigners("release"))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bot.domain.conditions import Action, Condition
+from bot.domain.holds import Outlook
 from bot.domain.plan import Approval, Plan, Wave
 from bot.domain.units import format_duration, format_weight
 
@@ -33,8 +34,9 @@ class Preview(msgspec.Struct, frozen=True):
     """The whole release.
 
     total: of the waves' soaks. rollback_on: what takes everything back by itself, in any wave;
-    what counts in one wave only is said there too. longest: with every extension that the plan
-    allows. can_go_back_until: when the version before is taken down.
+    what counts in one wave only is said there too. in_the_way: what keeps it from beginning now;
+    opens_at: when nothing does any more, None when nobody can know. longest: with every extension
+    that the plan allows. can_go_back_until: when the version before is taken down.
     """
 
     waves: tuple[WavePreview, ...]
@@ -44,14 +46,18 @@ class Preview(msgspec.Struct, frozen=True):
     rollback_signers: tuple[str, ...]
     longest: timedelta
     can_go_back_until: datetime
+    in_the_way: tuple[str, ...] = ()
+    opens_at: datetime | None = None
 
 
-def preview(plan: Plan, start: datetime) -> Preview:
+def preview(plan: Plan, start: datetime, outlook: Outlook | None = None) -> Preview:
     """What the plan would do from `start` (aware) on, if everything passes at once.
 
-    Raises OverflowError when the end lies behind the year 9999.
+    outlook: what is in the way at `start`; the schedule then begins when it opens, if that is
+    known. Raises OverflowError when the end lies behind the year 9999.
     """
-    at = start
+    ahead = outlook or Outlook(opens_at=start)
+    at = start = ahead.opens_at or start
     waves: list[WavePreview] = []
     for wave in plan.waves:
         ends = at + wave.soak
@@ -68,6 +74,8 @@ def preview(plan: Plan, start: datetime) -> Preview:
         rollback_signers=_seats(rollback) if rollback else (),
         longest=sum((_longest(wave, plan) for wave in plan.waves), timedelta()),
         can_go_back_until=at + plan.keep_previous,
+        in_the_way=tuple(hold.text for hold in ahead.holds),
+        opens_at=ahead.opens_at,
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from bot.domain.documents import DocumentError, nearest
 from bot.domain.plan import Approval, Plan
+from bot.domain.plan_calendar import MAINTENANCE
 from bot.domain.rollout import Rollout
 
 TYPES = ("hotfix", "feature", "major")
@@ -26,7 +27,9 @@ def known_types(*plans: Plan) -> tuple[str, ...]:
 
 def known_labels(*plans: Plan) -> tuple[str, ...]:
     """The labels that these plans know."""
-    return tuple(dict.fromkeys(name for plan in plans for name in plan.sections.labels))
+    own = (name for plan in plans for name in plan.sections.labels)
+    windows = (MAINTENANCE for plan in plans if MAINTENANCE in plan.calendar.openings)
+    return tuple(dict.fromkeys((*own, *windows)))
 
 
 def implied_type(plan: Plan) -> str:
@@ -46,9 +49,10 @@ def suits(plan: Plan, type_: str) -> bool:
 
 def label_problem(plan: Plan, labels: Iterable[str]) -> str | None:
     """Why a label can't be taken, None when all can. A label that nobody knows adds no seat."""
+    known = known_labels(plan)
     for label in labels:
-        if label not in plan.sections.labels:
-            hint = nearest(label, plan.sections.labels) or "it has no labels"
+        if label not in known:
+            hint = nearest(label, known) or "it has no labels"
             return f"{plan.name} knows no label {label!r}; {hint}"
     return None
 

@@ -83,6 +83,8 @@ def _resume(rollout: Rollout, actor: Actor, now: datetime) -> Decision:
     reason = refusal(Act.RESUME, actor, rollout)
     if reason is not None:
         return tell(rollout, actor, reason)
+    if rollout.stopped:
+        return tell(rollout, actor, f"{rollout.stopped}. Start the line first, then resume.")
     if rollout.rollback_request is not None:
         return tell(
             rollout, actor, "A rollback is waiting for signatures. Sign it or turn it down first."

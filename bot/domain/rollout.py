@@ -12,6 +12,7 @@ import msgspec
 
 from bot.domain.approvals import Request
 from bot.domain.gates import Finding
+from bot.domain.holds import Hold
 from bot.domain.metering import Meter
 from bot.domain.people import Actor
 from bot.domain.plan import Approval, Plan, Wave
@@ -92,10 +93,13 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: hotfix, feature, major, or "" for an ordinary release; labels: what else is true of it.
     weight: percent of the traffic that the candidate has, as last read back; target_weight: as
     asked. soak_done: how much of the present soak has been served; soak_extra: by how much it was
-    extended. revision: counts writes. fence: counts takeovers; a writer with an older one loses.
-    op_key: the deployer change that is waited for ("" when none). response: the id of what is done
-    about the last breach. next_check_at: when the tick looks again, None: only an event moves it
-    on. looked: the target was seen, and the checklists are open. checks: those that the bot can run
+    extended. holds: what was in its way at the last look before it began; opens_at: when nothing
+    is any more, None: unknown. exemption: what it may pass because one more person signs ("":
+    nothing). stopped: why the line stands still ("": it runs). revision: counts writes. fence:
+    counts takeovers; a writer with an older one loses. op_key: the deployer change that is waited
+    for ("" when none). response: the id of what is done about the last breach. next_check_at: when
+    the tick looks again, None: only an event moves it on. looked: the target was seen, and the
+    checklists are open. checks: those that the bot can run
     here. items: what was ticked, by its key.
     """
 
@@ -117,6 +121,10 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     previous: str = ""
     previous_artifact: str = ""
     generation: int = 1
+    holds: tuple[Hold, ...] = ()
+    opens_at: datetime | None = None
+    exemption: str = ""
+    stopped: str = ""
     request: Request | None = None
     rollback_request: Request | None = None
     rollback_reason: str = ""

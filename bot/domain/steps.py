@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from bot.domain.approvals import Request, open_request, release_digest
+from bot.domain.approvals import Request, one_more, open_request, release_digest
 from bot.domain.events import (
     Effect,
     Page,
@@ -283,7 +283,7 @@ def ask_release(rollout: Rollout, request_id: str, generation: int, now: datetim
         type_=rollout.type,
         labels=rollout.labels,
     )
-    return open_request(
+    request = open_request(
         approval_for(rollout),
         request_id=request_id,
         digest=digest,
@@ -291,6 +291,7 @@ def ask_release(rollout: Rollout, request_id: str, generation: int, now: datetim
         excluded=(rollout.requested_by.person,),
         now=now,
     )
+    return one_more(request) if rollout.exemption else request
 
 
 def _leave_wave(rollout: Rollout, now: datetime) -> Rollout:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from bot.domain.calendar import Window
+from bot.domain.freezes import Freeze
 from bot.domain.plan import Metric
 from bot.ports import Deployer, MetricSource, Target
 
@@ -20,7 +22,8 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     name of the metric; "*" for all others. channel: where its card is posted.
     checks: name -> the program and its arguments, in which {service}, {environment}, {version} and
     {artifact} are filled in. allow_by_name: releases whose artifact has no digest may be deployed.
-    define: metrics that are measured in another way here than the plan says.
+    define: metrics that are measured in another way here than the plan says. low_traffic: when few
+    people use it.
     """
 
     service: str
@@ -33,6 +36,7 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     checks: Mapping[str, tuple[str, ...]] = {}
     allow_by_name: bool = False
     define: Mapping[str, Metric] = {}
+    low_traffic: tuple[Window, ...] = ()
 
     @property
     def target(self) -> Target:
@@ -72,6 +76,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     people: Mapping[str, PersonEntry] = {}
     roles: Mapping[str, RoleEntry] = {}
     channels: Channels = Channels()
+    freezes: tuple[Freeze, ...] = ()
 
     def target(self, service: str, environment: str) -> ServiceTarget:
         """Raises UnknownTargetError naming what is configured."""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
 from bot.domain.checklists import STAGING_LIVE, Item, all_items, checklists_of, item_named
 from bot.domain.events import (
     CheckFailed,
@@ -17,19 +15,21 @@ from bot.domain.events import (
     PreflightPassed,
     RunCheck,
 )
+from bot.domain.holds import Outlook, in_words
 from bot.domain.people import THE_BOT
 from bot.domain.plan import Plan
 from bot.domain.reports import STANDING
-from bot.domain.rollout import Phase, Rollout
+from bot.domain.rollout import Rollout
 from bot.domain.units import parse_duration
 from bot.domain.versions import parse_version
 from bot.engine.catalogue import Catalogue, ServiceTarget
 from bot.engine.changes import Changes, place_of, seen_in
 from bot.engine.directory import Directory, Refusal
+from bot.engine.holds import Holds, quarantine_of
 from bot.engine.promotion import Answer, Promotion, named
 from bot.ports import Capabilities, Observation, PermanentError, TemporaryError
 from bot.store.database import Store
-from bot.store.queries import reports, rollouts
+from bot.store.queries import reports
 
 TARGET_HEALTHY = "target_healthy"
 VERSION_NEWER = "version_newer"
@@ -55,12 +55,14 @@ class Checks:
         catalogue: Catalogue,
         directory: Directory,
         changes: Changes,
+        holds: Holds,
         new_id: Callable[[], str],
     ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._directory = directory
         self._changes = changes
+        self._holds = holds
         self._new_id = new_id
         self._promotion = Promotion(store, catalogue)
 
@@ -82,15 +84,25 @@ class Checks:
         expected = "" if rollout.looked else rollout.artifact
         if expected and expected != release.artifact:
             return (PreflightFailed(f"{rollout.version} is now {release.artifact}"),)
-        held = await self._quarantine(rollout, release.artifact)
+        held = await self._store.transact(
+            lambda conn: quarantine_of(conn, rollout, release.artifact)
+        )
         if held:
             return (PreflightFailed(held),)
         found = await self._changes.observe(place)
         unhealthy = _unhealthy(found, place)
         if unhealthy:
             return (PreflightFailed(unhealthy),)
-        checks = self._runnable(rollout, place)
-        return (PreflightPassed(release.artifact, seen_in(found), self._new_id(), checks),)
+        ahead = await self._outlook(rollout, release.artifact)
+        passed = PreflightPassed(
+            release.artifact,
+            seen_in(found),
+            self._new_id(),
+            self._runnable(rollout, place),
+            holds=ahead.holds,
+            opens_at=ahead.opens_at,
+        )
+        return (passed,)
 
     def _runnable(self, rollout: Rollout, place: ServiceTarget) -> tuple[str, ...]:
         """The checks of the plan's checklists that somebody has written a command for."""
@@ -99,17 +111,8 @@ class Checks:
         items = all_items(checklists_of(rollout.the_plan, rollout.environment))
         return tuple(dict.fromkeys(item.check for item in items if item.check in known))
 
-    async def _quarantine(self, rollout: Rollout, artifact: str) -> str:
-        name = artifact or f"version:{rollout.version}"
-        row = await self._store.transact(
-            lambda conn: rollouts.quarantined(conn, rollout.service, name)
-        )
-        if row is None or row["id"] == rollout.id:
-            return ""
-        return (
-            f"{rollout.version} is in quarantine since it was rolled back "
-            f"({row['environment']}); two people have to release it first"
-        )
+    async def _outlook(self, rollout: Rollout, artifact: str) -> Outlook:
+        return await self._store.transact(lambda conn: self._holds.of(conn, rollout, artifact))
 
     # --- right before traffic moves ---------------------------------------------------------
 
@@ -125,17 +128,18 @@ class Checks:
         roles = await self._roles(rollout)
         release = await place.deployer.resolve(place.target, rollout.version)
         found = await self._changes.observe(place)
-        blocker = await self._store.transact(lambda conn: blocker_of(conn, rollout))
-        blocker = blocker or await self._quarantine(rollout, release.artifact)
+        ahead = await self._outlook(rollout, release.artifact)
         place_names = (rollout.service, rollout.environment)
         held = await self._store.transact(lambda conn: reports.standing(conn, *place_names))
         return ExecutionChecked(
             roles=roles,
             artifact=release.artifact,
             seen=seen_in(found),
-            free=not blocker,
-            blocker=blocker,
+            free=ahead.free,
+            blocker=in_words(ahead.holds),
             reports=tuple(report for report in held if report.source in STANDING),
+            holds=ahead.holds,
+            opens_at=ahead.opens_at,
         )
 
     async def _roles(self, rollout: Rollout) -> dict[str, tuple[str, ...]]:
@@ -193,18 +197,6 @@ def missing_abilities(plan: Plan, can: Capabilities) -> list[str]:
         "making a version the current one": not can.promote,
     }
     return [what for what, lacking in needs.items() if lacking]
-
-
-def blocker_of(conn: Connection, rollout: Rollout) -> str:
-    """What is in the way of a queued rollout, "" when it is its turn."""
-    place = (rollout.service, rollout.environment)
-    live = rollouts.live(conn, *place)
-    if live is not None and live["id"] != rollout.id:
-        return f"waiting for {live['version_name']} to finish"
-    queue = rollouts.in_phase(conn, *place, Phase.QUEUED.value)
-    if queue and queue[0]["id"] != rollout.id:
-        return f"waiting behind {queue[0]['version_name']}"
-    return ""
 
 
 def _unhealthy(found: Observation, place: ServiceTarget) -> str:

@@ -22,9 +22,11 @@ from bot.engine.checks import Checks
 from bot.engine.clock import Clock
 from bot.engine.delivery import Delivery
 from bot.engine.directory import Directory, Home
+from bot.engine.holds import Holds
 from bot.engine.inbox import Handler, Inbox
 from bot.engine.intents import Intent
 from bot.engine.kinds import AnyKind
+from bot.engine.locks import LockLook, LockPerformer, lock_kind
 from bot.engine.looking import LONGEST_GAP, RolloutLook
 from bot.engine.loops import Looker, Loops, Ticker
 from bot.engine.outbox import Outbox, Performer
@@ -134,7 +136,8 @@ class Engine:
         )
         self.claimant = Claimant(f"engine-{new_id()}", options.lease, options.schema)
         changes = Changes(store, catalogue, clock)
-        checks = Checks(store, catalogue, self.directory, changes, new_id)
+        self.holds = Holds(store, catalogue, clock, self.rollouts.load)
+        checks = Checks(store, catalogue, self.directory, changes, self.holds, new_id)
         self.delivery = Delivery(store, catalogue, chat, clock)
         self.posting = Posting(
             store, catalogue, chat, presenter, self.directory, clock, self.rollouts, self.delivery
@@ -146,7 +149,9 @@ class Engine:
         parts = more(tools)
         starts = {effect: do for part in parts for effect, do in part.starts.items()}
         performer = RolloutPerformer(changes, checks, self.posting, starts)
-        self._parts = {p.kind.name: p for p in (Part(self.rollouts, performer, look), *parts)}
+        locking = LockPerformer(store, clock, self.delivery, presenter, self.holds, self.rollouts)
+        ours = (Part(self.rollouts, performer, look), Part(lock_kind(), locking, LockLook()))
+        self._parts = {p.kind.name: p for p in (*ours, *parts)}
         self._outbox_wake, self._inbox_wake = asyncio.Event(), asyncio.Event()
         self._tick_wake = asyncio.Event()
         self._outbox = Outbox(
@@ -196,14 +201,17 @@ class Engine:
         *,
         actor: Actor = THE_BOT,
         kind: str = NAME,
+        detail: Mapping[str, Any] | None = None,
     ) -> transitions.Applied[Any]:
         """Begin an aggregate; with an id that exists already nothing happens (`changed` is False).
 
-        Raises TargetBusyError, UnknownOutcomeError.
+        detail: what the audit says of its beginning. Raises TargetBusyError, UnknownOutcomeError.
         """
         of, now = self.kind(kind), self.clock.now()
         applied = await self.store.transact(
-            lambda conn: transitions.create(conn, of, aggregate, effects, now, actor=actor)
+            lambda conn: transitions.create(
+                conn, of, aggregate, effects, now, actor=actor, detail=detail
+            )
         )
         self._outbox_wake.set()
         return applied

@@ -31,6 +31,10 @@ class Presenter(Protocol):
         """Something that somebody must look at now. permalink: of the card, if there is one."""
         ...
 
+    def notice(self, text: str, channel: str) -> Message:
+        """Something said in a channel that belongs to no card."""
+        ...
+
     def home(
         self,
         user_id: str,

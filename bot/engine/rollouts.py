@@ -14,6 +14,8 @@ from bot.domain.duties import EndDuties, StartDuty
 from bot.domain.events import (
     AskSigners,
     CheckExecution,
+    CheckFailed,
+    ExecutionChecked,
     Measured,
     PostThread,
     Prepare,
@@ -27,6 +29,7 @@ from bot.domain.events import (
     SwitchBack,
     Ticked,
 )
+from bot.domain.hold_events import HoldsSeen
 from bot.domain.plan import PLAN_SCHEMA, Plan, canonical
 from bot.domain.response import BeginResponse, ResponseNews
 from bot.domain.rollout import Phase, Rollout
@@ -153,7 +156,10 @@ def _requests(rollout: Rollout) -> Mapping[str, Request]:
 def _routine(before: Rollout, event: RolloutEvent, after: Rollout, effects: Sequence[Any]) -> bool:
     """A look that led to nothing but a newer card is no news for the audit."""
     quiet = all(isinstance(effect, (*_QUIET, CheckExecution)) for effect in effects)
-    return isinstance(event, Measured | Ticked) and before.phase is after.phase and quiet
+    if isinstance(event, ExecutionChecked | CheckFailed) and before.reason != after.reason:
+        return False
+    looks = isinstance(event, Measured | Ticked | ExecutionChecked | CheckFailed | HoldsSeen)
+    return looks and before.phase is after.phase and quiet
 
 
 def _route(rollout: Rollout, effect: Any, pace: timedelta) -> Route:

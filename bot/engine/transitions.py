@@ -5,7 +5,7 @@ same unit what was signed, what is to be done outside, and the audit entry. Noth
 the network.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic
 
@@ -65,10 +65,11 @@ def create(
     now: datetime,
     *,
     actor: Actor = THE_BOT,
+    detail: Mapping[str, Any] | None = None,
 ) -> Applied[A]:
     """Begin an aggregate (revision 1). Doing it again with the same id changes nothing.
 
-    Raises TargetBusyError.
+    detail: for the audit. Raises TargetBusyError.
     """
     first = _with(aggregate, revision=1, fence=aggregate.fence)
     values = {
@@ -87,7 +88,7 @@ def create(
     owner = approvals.Owner(kind.name, first.id)
     approvals.follow(conn, owner, {}, kind.requests(first), now)
     _send(conn, kind, first, effects, now)
-    _record(conn, kind, None, Created(actor), first, now)
+    _record(conn, kind, None, Created(actor, dict(detail or {})), first, now)
     return Applied(first, first, changed=True, effects=effects)
 
 

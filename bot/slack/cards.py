@@ -110,6 +110,11 @@ class Cards:
         ]
         return Message(channel, cut(f"{head}. {said}", MESSAGE_TEXT), blocks)
 
+    def notice(self, text: str, channel: str) -> Message:
+        """Something said in a channel that belongs to no card."""
+        said = cut(render(text, self._accounts), MESSAGE_TEXT) or "…"
+        return Message(channel, said, [section(cut(said, 3000))])
+
     def home(
         self,
         user_id: str,
@@ -140,6 +145,7 @@ class Cards:
             *sections.note(rollout),
             *checklists.request_words(rollout),
             *self._why(rollout),
+            *sections.in_the_way(rollout, self._accounts, now),
             *sections.traffic(rollout),
             self._clock(rollout, now),
             *sections.gates(rollout, self._accounts),

@@ -53,8 +53,10 @@ def what_next(rollout: Rollout) -> str:
             return "Next: look up the version and the target, then ask for signatures."
         case Phase.AWAITING_APPROVAL:
             return f"Next: {_missing(rollout)}; then {rollout.version} is installed."
+        case Phase.QUEUED if rollout.opens_at is not None:
+            return f"Next: it starts by itself, {token(rollout.opens_at)} at the earliest."
         case Phase.QUEUED:
-            return "Next: it starts by itself as soon as the target is free."
+            return "Next: it starts by itself as soon as nothing is in the way."
         case Phase.PREPARING:
             return f"Next: {_wave(rollout, 0)}. No traffic has moved yet."
         case Phase.SHIFTING:
@@ -64,7 +66,8 @@ def what_next(rollout: Rollout) -> str:
         case Phase.JUDGING:
             return f"Next: {_after(rollout)}, as soon as the gates allow it."
         case Phase.PAUSED:
-            return "Nothing rises until somebody resumes it. Triggers are still watched."
+            first = "the line is started again and " if rollout.stopped else ""
+            return f"Nothing rises until {first}somebody resumes it. Triggers are still watched."
         case Phase.STEPPING_BACK:
             return "Next: it waits for a person when the target confirms the lower traffic."
         case Phase.PROMOTING:
@@ -124,6 +127,12 @@ def clock_line(rollout: Rollout, now: datetime) -> str:
             return f"{rollout.previous} stays installed until {token(until)}."
         case Phase.AWAITING_APPROVAL if rollout.request is not None:
             return f"Open until {token(rollout.request.expires_at)}."
+        case Phase.QUEUED if rollout.request is not None:
+            until = rollout.request.expires_at
+            early = rollout.opens_at is not None and until < rollout.opens_at
+            late = ", which is before it may begin: start it again later" if early else ""
+            since = f"Since {token(rollout.phase_since)}"
+            return f"{since}; the signatures count until {token(until)}{late}."
         case _ if rollout.ended and rollout.ended_at is not None:
             return f"Ended {token(rollout.ended_at)}."
         case _:

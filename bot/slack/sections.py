@@ -1,18 +1,19 @@
 """The parts of a card, each a pure function from a rollout to blocks (none: nothing to say)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.approvals import ANY, Request, Signature, seating
 from bot.domain.conditions import Condition
 from bot.domain.gates import Finding, Verdict
+from bot.domain.holds import EXEMPTIBLE, on
 from bot.domain.policy import legal_answers
 from bot.domain.requests import open_items
 from bot.domain.rollout import Phase, Rollout, Tick
 from bot.domain.units import format_weight
 from bot.slack.blocks import Block, context, plain, section
 from bot.slack.buttons import question_rows
-from bot.slack.text import bold, clean, clock, code, cut, escape, mention, quote
+from bot.slack.text import bold, clean, clock, code, cut, escape, mention, quote, render
 
 Accounts = Mapping[str, str]
 
@@ -73,6 +74,25 @@ def _step(rollout: Rollout, index: int) -> str:
 def _begun(rollout: Rollout) -> bool:
     """Whether any traffic has been asked for."""
     return rollout.touched or rollout.phase is Phase.SHIFTING
+
+
+# --- what is in the way ---------------------------------------------------------------------
+
+
+def in_the_way(rollout: Rollout, accounts: Accounts, now: datetime) -> list[Block]:
+    """Everything that keeps a release from beginning, and when it opens."""
+    if rollout.phase not in {Phase.AWAITING_APPROVAL, Phase.QUEUED}:
+        return []
+    holds = on(rollout.holds, now)
+    if rollout.exemption:
+        holds = tuple(hold for hold in holds if hold.kind not in EXEMPTIBLE)
+    if not holds:
+        return []
+    title = "In the way" if rollout.phase is Phase.QUEUED else "It will wait once it is signed"
+    lines = [cut(f"• {render(hold.text, accounts)}", LINE) for hold in holds]
+    if rollout.opens_at is not None:
+        lines.append(f"Opens {clock(rollout.opens_at)}")
+    return [section(_listed(title, lines))]
 
 
 # --- gates ----------------------------------------------------------------------------------

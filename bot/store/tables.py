@@ -155,6 +155,19 @@ Index(
     postgresql_where=text("quarantined_artifact IS NOT NULL"),
 )
 
+lock = aggregate_table(
+    "lock",
+    Column("service", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    _flag("line"),
+)
+Index(
+    "lock_on",
+    lock.c.created_at,
+    sqlite_where=text("ended_at IS NULL"),
+    postgresql_where=text("ended_at IS NULL"),
+)
+
 sequence = Table(
     "sequence",
     metadata,

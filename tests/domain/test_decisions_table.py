@@ -39,6 +39,8 @@ from bot.domain.events import (
     Whisper,
     Withdrawn,
 )
+from bot.domain.hold_events import HoldsSeen, LineStarted, LineStopped
+from bot.domain.holds import Hold, HoldKind
 from bot.domain.rollout import Phase, Rollout
 from tests.domain.builders import (
     ADA,
@@ -78,6 +80,15 @@ TABLE: Mapping[type[RolloutEvent], tuple[Phase | str, Row]] = {
     Withdrawn: (TOLD, {P.QUEUED: P.AWAITING_APPROVAL}),
     ExecutionChecked: (NOTHING, {P.QUEUED: P.PREPARING}),
     CheckFailed: (NOTHING, {P.QUEUED: STAYS}),
+    HoldsSeen: (NOTHING, {P.AWAITING_APPROVAL: STAYS}),
+    LineStopped: (
+        NOTHING,
+        {
+            **to(P.PAUSED, *PAUSABLE, P.WATCHING),
+            **to(STAYS, P.PAUSED, P.HALTED, P.STEPPING_BACK),
+        },
+    ),
+    LineStarted: (NOTHING, {}),
     Prepared: (NOTHING, {P.PREPARING: P.SHIFTING}),
     WaveApplied: (NOTHING, {P.SHIFTING: P.SOAKING, P.STEPPING_BACK: P.PAUSED}),
     Promoted: (NOTHING, {P.PROMOTING: P.WATCHING}),
@@ -133,6 +144,9 @@ def make(kind: type[RolloutEvent], rollout: Rollout) -> RolloutEvent:
         Withdrawn(GRACE),
         CHECKED,
         CheckFailed("the deployer does not answer"),
+        HoldsSeen((Hold(HoldKind.LOCK, "checkout is locked"),), None),
+        LineStopped(ADA, "The line is stopped"),
+        LineStarted(ADA),
         Prepared(key, seen(0)),
         WaveApplied(key, seen(weight)),
         Promoted(key, LIVE),

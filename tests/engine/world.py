@@ -84,6 +84,9 @@ class PlainPresenter:
     ) -> Message:
         return Message("", f"please sign the {purpose} of {rollout.version}: {permalink}")
 
+    def notice(self, text: str, channel: str) -> Message:
+        return Message(channel, text)
+
     def page(self, rollout: Rollout, text: str, channel: str, permalink: str = "") -> Message:
         return Message(channel, text)
 

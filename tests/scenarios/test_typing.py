@@ -110,6 +110,13 @@ async def test_help_lists_every_verb(world: World) -> None:
         assert verb in answer
 
 
+async def test_help_for_a_verb_says_what_it_takes(world: World) -> None:
+    answer = await told(world, "/release help lock")
+    assert "/release lock [service] [text…] [--env ENV] [--for FOR] [--until UNTIL]" in answer
+    assert "--until: until when (UTC)" in answer
+    assert "did you mean 'lock'" in await told(world, "/release help lokc")
+
+
 async def test_a_preview_shows_the_schedule_and_changes_nothing(world: World) -> None:
     answer = await told(world, "/release preview v1.2.0")
     for words in ("5 %", "100 %", "error_rate &lt; 1%", "Rolled back by", "Signed by"):

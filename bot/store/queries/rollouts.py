@@ -79,6 +79,14 @@ def quarantined(conn: Connection, service: str, artifact: str) -> RowMapping | N
     return conn.execute(newest).mappings().one_or_none()
 
 
+def in_quarantine(conn: Connection, service: str) -> Sequence[RowMapping]:
+    """The rollouts of a service whose artifact must not run there again, oldest first."""
+    statement = select(rollout).where(
+        rollout.c.service == service, rollout.c.quarantined_artifact.is_not(None)
+    )
+    return conn.execute(statement.order_by(rollout.c.created_at, rollout.c.id)).mappings().all()
+
+
 def count_by_phase(conn: Connection) -> dict[tuple[str, str], int]:
     """(service, phase) -> how many that have not ended."""
     statement = select(rollout.c.service, rollout.c.phase, func.count())

@@ -1,0 +1,155 @@
+"""Why a release may not begin now, and when it may: stops, locks, freezes, calendar, queue.
+
+All of it is one list. What ends by itself says when; a release may begin when nothing is left.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from bot.domain.calendar import Span, Window, next_begin, next_open
+from bot.domain.freezes import Freeze
+from bot.domain.plan import Plan
+
+
+class HoldKind(StrEnum):
+    STOP = "stop"
+    LOCK = "lock"
+    FREEZE = "freeze"
+    CALENDAR = "calendar"
+    QUARANTINE = "quarantine"
+    TARGET = "target"
+    QUEUE = "queue"
+
+
+EXEMPTIBLE = frozenset({HoldKind.FREEZE, HoldKind.CALENDAR})
+"""What a hotfix may pass when one more person signs. A lock or a stop is somebody's decision."""
+
+PASSING = frozenset({HoldKind.TARGET, HoldKind.QUEUE})
+"""What other releases cause; it changes by the second."""
+
+HOTFIX = "hotfix"
+
+
+class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that is in the way.
+
+    text: what, in the domain's plain text, without a full stop. until: when it ends by itself,
+    None when nobody can know. name: which lock, freeze or release it is.
+    """
+
+    kind: HoldKind
+    text: str
+    until: datetime | None = None
+    name: str = ""
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """Everything that is in the way, the hardest first, and when nothing is any more.
+
+    opens_at: None when that is not known. advice: what is not in the way and worth knowing.
+    """
+
+    holds: tuple[Hold, ...] = ()
+    opens_at: datetime | None = None
+    advice: str = ""
+
+    @property
+    def free(self) -> bool:
+        return not self.holds
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be released where, as far as this is concerned.
+
+    kind: the type of the release. exempt: one more person has signed for freezes and the calendar.
+    """
+
+    service: str
+    environment: str
+    plan: Plan
+    kind: str = ""
+    labels: tuple[str, ...] = ()
+    exempt: bool = False
+
+
+def planned(asked: Asked, freezes: Iterable[Freeze], at: datetime) -> Iterator[Hold]:
+    """The freezes and the calendar day that hold a release at an instant."""
+    if asked.exempt:
+        return
+    for freeze in freezes:
+        until = freeze.until(at) if freeze.concerns(asked.service, asked.environment) else None
+        if until is not None:
+            text = f"freeze {freeze.name} until {moment(until)}: {freeze.reason}"
+            yield Hold(HoldKind.FREEZE, text, until, freeze.name)
+    windows = openings(asked)
+    begins = next_begin(windows, at) if windows else at
+    if begins != at:
+        words = asked.plan.calendar.opening(asked.kind, asked.labels).words
+        then = f"next {moment(begins)}" if begins is not None else "which never comes"
+        text = f"the calendar of {asked.plan.name} opens {words}, {then}"
+        yield Hold(HoldKind.CALENDAR, text, begins, asked.plan.name)
+
+
+def openings(asked: Asked) -> tuple[Window, ...]:
+    """When the plan lets it begin; none means always.
+
+    Where an artifact has to have been before it goes on, it may go on any day.
+    """
+    if asked.environment == asked.plan.sections.preflight.promote_from:
+        return ()
+    return asked.plan.calendar.opening(asked.kind, asked.labels).windows
+
+
+def opening(
+    asked: Asked, freezes: Iterable[Freeze], holds: Sequence[Hold], at: datetime
+) -> datetime | None:
+    """The first instant from `at` on at which nothing is in the way, None when nobody can know.
+
+    holds: everything that is in the way at `at`.
+    """
+    if any(hold.until is None for hold in holds):
+        return None
+    others = [Span(at, hold.until) for hold in holds if hold.until and hold.kind not in EXEMPTIBLE]
+    if asked.exempt:
+        return next_open(others, (), at)
+    theirs = [f for f in freezes if f.concerns(asked.service, asked.environment)]
+    closed = [*others, *(window for freeze in theirs for window in freeze.windows)]
+    return next_open(closed, openings(asked), at)
+
+
+def forecast(asked: Asked, freezes: Sequence[Freeze], at: datetime) -> Outlook:
+    """What a file can say: freezes and the calendar, without locks and other releases."""
+    holds = tuple(planned(asked, freezes, at))
+    return Outlook(holds, opening(asked, freezes, holds, at))
+
+
+def quiet_hours(windows: Sequence[Window], at: datetime) -> str:
+    """What is to be said to somebody whose plan prefers low traffic. windows: when it is low."""
+    if not windows:
+        return "the plan prefers low traffic; set `low_traffic` of the service to be told when"
+    begins = next_begin(windows, at)
+    if begins == at or begins is None:
+        return ""
+    return f"the plan prefers low traffic, which is next {moment(begins)}"
+
+
+def on(holds: Iterable[Hold], now: datetime) -> tuple[Hold, ...]:
+    """Those that have not ended by themselves."""
+    return tuple(hold for hold in holds if hold.until is None or now < hold.until)
+
+
+def in_words(holds: Sequence[Hold]) -> str:
+    """The first, and how many more; "" when nothing is in the way."""
+    if not holds:
+        return ""
+    more = len(holds) - 1
+    rest = f" (and {more} more {'reason' if more == 1 else 'reasons'})" if more else ""
+    return f"{holds[0].text}{rest}"
+
+
+def moment(at: datetime) -> str:
+    """An instant in the domain's plain text."""
+    return f"t[{int(at.timestamp())}]"
