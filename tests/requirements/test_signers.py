@@ -1,4 +1,4 @@
-"""Who signs what under the built-in plans: each seat is waited for, and no other signature counts."""
+"""Who signs what under the built-in plans: each seat is waited for, no other signature counts."""
 
 from dataclasses import dataclass
 
