@@ -62,6 +62,11 @@ def look(rollout: Rollout, event: Measured, now: datetime) -> Decision:
         return held, (*announced, *said)
     blind = _blindness(event, watched)
     seeing = _note_blindness(watched, blind, now)
+    mistake = _mistake(event, watched)
+    if mistake:
+        text = f"The plan asks for what can't be read: {mistake}. Correct it, or roll back."
+        held, called = pause(seeing, now, text, page=True)
+        return held, (*called, *said)
     if blind and _blind_too_long(seeing, now):
         seeing, called = _blind(seeing, blind, now)
         said = (*called, *said)
@@ -182,13 +187,28 @@ def _blindness(event: Measured, rollout: Rollout) -> str:
     """What can't be seen now; no traffic on the candidate means nothing to see there."""
     if event.seen is None:
         return event.blind or "the deployer doesn't say what runs"
+    lost = _lost(event, rollout)
+    return f"{lost[0][0]}: {lost[0][1].reason}" if lost else ""
+
+
+def _lost(event: Measured, rollout: Rollout) -> list[tuple[str, Unknown]]:
+    """The metrics of which nothing is known, with why."""
     if rollout.weight <= 0:
-        return ""
+        return []
+    found: list[tuple[str, Unknown]] = []
     for measurement in event.measurements:
         baseline_gone = measurement.track is Track.BASELINE and rollout.weight >= 100
         if isinstance(measurement.reading, Unknown) and not baseline_gone:
-            return f"{measurement.metric}: {measurement.reading.reason}"
-    return ""
+            found.append((measurement.metric, measurement.reading))
+    return found
+
+
+def _mistake(event: Measured, rollout: Rollout) -> str:
+    """What will not be known before somebody corrects it; "" when held or live already."""
+    if rollout.phase not in {Phase.SOAKING, Phase.JUDGING}:
+        return ""
+    wrong = [f"{name}: {lost.reason}" for name, lost in _lost(event, rollout) if lost.mistake]
+    return next(iter(wrong), "")
 
 
 def _note_blindness(rollout: Rollout, blind: str, now: datetime) -> Rollout:

@@ -67,10 +67,14 @@ class Sample(msgspec.Struct, frozen=True, tag="sample"):
 
 
 class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
-    """Nothing can be said now; `reason` is shown to people. The cursor of the last sample stays."""
+    """Nothing can be said now; `reason` is shown to people. The cursor of the last sample stays.
+
+    mistake: time won't heal it, as the query can't work; somebody has to correct the plan.
+    """
 
     reason: str
     cursor: str = ""
+    mistake: bool = False
 
 
 Reading = Sample | Unknown

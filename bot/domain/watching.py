@@ -325,7 +325,7 @@ class _Rows(msgspec.Struct, frozen=True):
             since = now
         if runs == 0 and self.condition.do is Action.NOTIFY:
             since = None
-        latched = watcher.satisfied_at is not None and since is not None
+        latched = bool(watcher.proven) or (watcher.satisfied_at is not None and since is not None)
         return msgspec.structs.replace(
             watcher,
             runs=runs,

@@ -151,8 +151,10 @@ class RolloutLook:
             return Unknown(f"nothing is configured to read {name}")
         try:
             return await source.read(query, cursor, self._clock.now())
-        except (TemporaryError, PermanentError) as error:
+        except TemporaryError as error:
             return Unknown(str(error))
+        except PermanentError as error:
+            return Unknown(str(error), mistake=True)
         except Exception as error:
             log.exception("reading %s failed in an unforeseen way", name)
             return Unknown(f"{type(error).__name__}: {error}")

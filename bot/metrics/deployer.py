@@ -18,6 +18,7 @@ from bot.domain.plan_terms import Closed, Duration
 from bot.domain.samples import Buckets, Counts, Reading, Sample, Track, Unknown, Value
 from bot.domain.signing import sign
 from bot.domain.units import format_duration, parse_duration
+from bot.metrics.histogram import CLAMP
 from bot.ports import MetricQuery, MetricSource, PermanentError
 
 _Count = Annotated[float, Meta(ge=0)]
@@ -101,7 +102,10 @@ class DeployerCounts:
         side = _side(answer, query)
         if side is None:
             return Unknown(f"the deployer has no counts of the {query.track}")
-        value = _grown(side, _decoded(cursor), quantile=query.metric.kind == "quantile")
+        before = _decoded(cursor)
+        if _too_many(side, before):
+            return Unknown("the deployer counts more errors than requests")
+        value = _grown(side, before, quantile=query.metric.kind == "quantile")
         return Sample(value, answer.measured_at, _encoded(side))
 
     async def _ask(self, query: MetricQuery) -> _Answer | Unknown:
@@ -148,6 +152,14 @@ def _side(answer: _Answer, query: MetricQuery) -> _Side | None:
         return answer.candidate if query.track is Track.CANARY else answer.current
     sides = [side for side in (answer.candidate, answer.current) if side is not None]
     return next((side for side in sides if side.version == release.version), None)
+
+
+def _too_many(side: _Side, before: _Cursor | None) -> bool:
+    """Whether errors can't be a part of the requests. One may be counted a moment before."""
+    if before is None or before.since != side.since or side.requests < before.requests:
+        before = _Cursor(side.since, 0, 0, [])
+    requests, errors = side.requests - before.requests, side.errors - before.errors
+    return errors > requests * (1 + CLAMP) + 1
 
 
 def _grown(side: _Side, before: _Cursor | None, *, quantile: bool) -> Value:

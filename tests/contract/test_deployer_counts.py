@@ -42,6 +42,7 @@ async def test_counts_taken_long_ago_are_unknown() -> None:
         {"measured_at": "2026-01-01T00:00:00"},
         {"current": None},
         {"candidate": {"version": "v2.0.0", "since": "x", "requests": -1, "errors": 0}},
+        {"candidate": {"version": "v2.0.0", "since": "x", "requests": 9, "errors": 99}},
     ],
 )
 async def test_counts_that_make_no_sense_are_unknown(changes: dict[str, object]) -> None:

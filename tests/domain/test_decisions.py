@@ -331,6 +331,20 @@ def test_missing_measurements_stop_the_soak_clock_and_page_after_two_minutes() -
     assert of(Page, effects)
 
 
+def test_a_query_that_can_never_work_pauses_at_once() -> None:
+    wrong = Unknown("one value is needed, but there are 2 series", mistake=True)
+    look = b.counted(0, 0, 1)
+    lost = msgspec.structs.replace(
+        look, measurements=(Measurement("error_rate", Track.CANARY, wrong),)
+    )
+    after, effects = decide(b.soaking(), lost, NOW + SECOND)
+    assert after.phase is Phase.PAUSED
+    assert "there are 2 series. Correct it" in after.reason
+    assert of(Page, effects)
+    assert decide(after, lost, NOW + 2 * SECOND)[0].phase is Phase.PAUSED
+    assert not of(Page, decide(after, lost, NOW + 2 * SECOND)[1])
+
+
 def test_a_deployer_that_cannot_be_read_stops_the_clock_too() -> None:
     blind, _ = decide(b.soaking(), Measured((), 30 * MINUTE, None, "no answer"), NOW)
     assert (blind.phase, blind.soak_done) == (Phase.SOAKING, timedelta())
