@@ -19,7 +19,8 @@ from sqlalchemy.engine import make_url
 
 from bot import web
 from bot.domain.plan_compile import compile_plan
-from bot.engine import duties
+from bot.engine import aftercare, duties
+from bot.engine.aftercare_work import NAME as AFTERCARE
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import SystemClock
 from bot.engine.directory import Home
@@ -33,6 +34,7 @@ from bot.ports import PermanentError, Posted, TemporaryError
 from bot.serving import Front, Site, listening, stop_signals, url_of
 from bot.settings import Settings, SettingsError, missing
 from bot.setup import Outside, Setup, real_world, setup
+from bot.slack.aftercare import AftercareCards
 from bot.slack.alerts import DutyCards
 from bot.slack.asgi import slack_route
 from bot.slack.cards import Cards
@@ -90,6 +92,7 @@ class Bot:
             Context(
                 engine=self.engine,
                 finder=self.finder,
+                aftercares=aftercare.Aftercares(store, self.engine.kind(AFTERCARE)),
                 catalogue=setup.catalogue,
                 directory=self.engine.directory,
                 names=setup.names,
@@ -128,7 +131,10 @@ class Bot:
 
     def _more(self, tools: Tools) -> Sequence[Part]:
         """The kinds of aggregates besides rollouts."""
-        return (*duties.parts(tools, DutyCards(self.accounts)),)
+        return (
+            *duties.parts(tools, DutyCards(self.accounts)),
+            *aftercare.parts(tools, AftercareCards(self.accounts)),
+        )
 
     # --- Slack --------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bot.slack.replies import Reply
+from commands import aftercare
 from commands.acts import ENDED, Given, carry_out
 from commands.context import UNDER_WAY, Call, Refuse, Run, Verb
 from commands.parser import Argument, Grammar
@@ -41,13 +42,19 @@ async def _shifted(call: Call) -> Call:
 
 
 async def _confirm(call: Call) -> Reply | None:
-    """Answer a question of a wave: /release confirm GATE yes|no [evidence]."""
+    """Answer a question: /release confirm GATE yes|no [evidence]."""
     answer = call.parsed.get("answer").lower()
     if answer not in {"yes", "no"}:
         raise Refuse("Answer yes or no: `confirm GATE yes`, with what it rests on after that.")
-    given = Given(
-        gate=call.parsed.get("gate"), ok=answer == "yes", text=call.parsed.get("evidence")
-    )
+    gate, evidence = call.parsed.get("gate"), call.parsed.get("evidence")
+    care = await aftercare.meant_by(call.context, gate, call.intent.channel)
+    if care is not None:
+        actor = await call.context.actor(call.intent)
+        await aftercare.answer(
+            call.context, care, actor, gate, answer == "yes", evidence, call.intent.id
+        )
+        return None
+    given = Given(gate=gate, ok=answer == "yes", text=evidence)
     await act(call, "tick_item", given)
     return None
 
@@ -75,7 +82,7 @@ VERBS: Sequence[Verb] = (
     Verb("cancel", "Give up a release before traffic moves.", _acting("cancel"), _grammar("why")),
     Verb(
         "confirm",
-        "Answer a question of the present wave.",
+        "Answer a question of the present wave, or of what is verified after a release.",
         _confirm,
         Grammar(
             (

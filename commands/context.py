@@ -12,6 +12,7 @@ from bot.domain.events import RollbackRequested, RolloutEvent, Signed, Whisper
 from bot.domain.people import Actor
 from bot.domain.plan import Plan
 from bot.domain.rollout import Phase, Rollout
+from bot.engine.aftercare import Aftercares
 from bot.engine.catalogue import Catalogue, ServiceTarget
 from bot.engine.directory import Directory, Refusal
 from bot.engine.engine import Engine
@@ -71,6 +72,7 @@ class Context:
 
     engine: Engine
     finder: Finder
+    aftercares: Aftercares
     catalogue: Catalogue
     directory: Directory
     names: Names

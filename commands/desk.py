@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from bot.domain.policy import answer_of, decode
+from bot.domain.policy import ButtonValue, answer_of, decode
 from bot.domain.release_types import known_labels, known_types
 from bot.engine.intents import Intent
+from bot.slack.aftercare import DECLINE, DECLINE_FORM, SIGN_OFF, decline_form
 from bot.slack.checklists import CHECKLIST, EVIDENCE
 from bot.slack.modals import (
     APPROVE_COMMENT,
@@ -25,7 +26,7 @@ from bot.slack.modals import (
     rollback_confirm,
 )
 from bot.slack.replies import Reply
-from commands import checklist, responding, rollback, start
+from commands import aftercare, checklist, responding, rollback, start
 from commands.acts import ACTS, ENDED, RAISING, Given, carry_out
 from commands.context import UNDER_WAY, WITH_TRAFFIC, Call, Context, Refuse, Verb
 from commands.parser import Parsed, ParseError, parse, verb_and_rest
@@ -106,10 +107,15 @@ class Desk:
         if intent.name in responding.BUTTONS:
             await responding.pressed(self.context, intent)
             return None
+        if intent.name == SIGN_OFF:
+            await aftercare.pressed(self.context, intent, decode(intent.value))
+            return None
         make = ACTS.get(intent.name)
         if make is None:
             return None
         value = decode(intent.value)
+        if intent.name == "tick_item" and await self._ticked_after(intent, value):
+            return None
         given = Given(
             digest=value.digest,
             text=_said(intent),
@@ -121,6 +127,16 @@ class Desk:
             given = replace(given, gate=gate, ok=ok)
         await self._act(intent, intent.name, value.rollout_id, given)
         return None
+
+    async def _ticked_after(self, intent: Intent, value: ButtonValue) -> bool:
+        """Whether the question belongs to what is verified after a release."""
+        gate, ok = answer_of(value.argument)
+        care = await self.context.aftercares.find(value.rollout_id)
+        if care is None or all(item.id != gate for _, item in care.after.items()):
+            return False
+        actor = await self.context.actor(intent)
+        await aftercare.answer(self.context, care, actor, gate, ok, _said(intent), intent.id)
+        return True
 
     async def _act(self, intent: Intent, action: str, rollout_id: str, given: Given) -> None:
         context = self.context
@@ -143,6 +159,9 @@ class Desk:
             await self._act(intent, "approve", rollout_id, given)
         if intent.name == CHECKLIST:
             await checklist.save(self.context, intent)
+        if intent.name == DECLINE_FORM:
+            reason = fields.get("reason", "")
+            await aftercare.refused(self.context, intent, intent.private_metadata, reason)
         return None
 
     def _start_call(self, intent: Intent, fields: Mapping[str, str]) -> Call:
@@ -213,6 +232,10 @@ class Desk:
             return await self._comment_form(intent)
         if intent.kind == "action" and intent.name == CHECKLIST:
             return await checklist.form(self.context, decode(intent.value).rollout_id, intent)
+        if intent.kind == "action" and intent.name == DECLINE:
+            value = decode(intent.value)
+            care = await self.context.aftercares.find(value.rollout_id)
+            return decline_form(care, value.argument) if care is not None else None
         return None
 
     async def _comment_form(self, intent: Intent) -> Mapping[str, Any] | None:

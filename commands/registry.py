@@ -4,7 +4,17 @@ from collections.abc import Mapping
 
 from bot.domain.documents import nearest
 from bot.slack.replies import Reply
-from commands import acting, checklist, holds, looking, reporting, responding, rollback, start
+from commands import (
+    acting,
+    aftercare,
+    checklist,
+    holds,
+    looking,
+    reporting,
+    responding,
+    rollback,
+    start,
+)
 from commands.context import Names, Refuse, Verb
 
 RELEASE: tuple[Verb, ...] = (
@@ -13,6 +23,7 @@ RELEASE: tuple[Verb, ...] = (
     *checklist.VERBS,
     *acting.VERBS,
     *holds.VERBS,
+    *aftercare.VERBS,
     *reporting.VERBS,
     *responding.VERBS,
 )

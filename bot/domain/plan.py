@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from bot.domain.after_plan import AfterPlan
 from bot.domain.conditions import Condition
 from bot.domain.plan_calendar import Calendar
 from bot.domain.plan_sections import (
@@ -151,7 +152,7 @@ class EvidenceDocument(Closed, frozen=True, kw_only=True):
 class WatchDocument(Closed, frozen=True, kw_only=True):
     """After 100 %: how long the old side is kept, and what is watched meanwhile."""
 
-    keep_previous: Duration = "1h"
+    keep_previous: Duration | Literal[""] = ""
 
 
 class PlanDocument(Closed, frozen=True, kw_only=True):
@@ -290,6 +291,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     keep_previous: timedelta
     sections: Sections = Sections()
     calendar: Calendar = Calendar()
+    afterwards: AfterPlan = AfterPlan()
     document: Mapping[str, Any]
 
     @property

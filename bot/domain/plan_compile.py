@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from bot.domain import checklist_rules, release_types
+from bot.domain.after_compile import after_plan, keep_previous
 from bot.domain.conditions import Action, Condition
 from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.plan import (
@@ -57,6 +58,8 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
         raise DocumentError(("extends",), "is not merged yet")
     metrics = {name: checked_metric(name, metric) for name, metric in shape.metrics.items()}
     production, rollback = _approvals(shape.approvals)
+    waves = _waves(shape, metrics)
+    afterwards = after_plan(shape, metrics, waves[-1])
     plan = Plan(
         name=shape.plan,
         summary=shape.summary,
@@ -65,7 +68,7 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
         metrics=metrics,
         approval=production,
         rollback_approval=rollback,
-        waves=_waves(shape, metrics),
+        waves=waves,
         triggers=conditions(
             shape.triggers,
             metrics,
@@ -85,9 +88,10 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
         min_requests=shape.evidence.min_requests,
         poll=duration(shape.poll, ("poll",)),
         drain=duration(shape.drain, ("drain",), zero=True),
-        keep_previous=duration(shape.watch.keep_previous, ("watch", "keep_previous"), zero=True),
+        keep_previous=duration(keep_previous(shape), ("watch", "keep_previous"), zero=True),
         sections=_sections(shape),
         calendar=calendar_of(shape.calendar),
+        afterwards=afterwards,
         document=document,
     )
     _consistent(plan)

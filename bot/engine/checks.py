@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from bot.domain.checklists import STAGING_LIVE, Item, all_items, checklists_of, item_named
 from bot.domain.events import (
@@ -165,17 +165,8 @@ class Checks:
         if item is not None and effect.check in BUILT_IN:
             ok, words = await self._built_in(rollout, item, place)
             return _answer(rollout, effect, ok, words)
-        argv = place.checks.get(effect.check)
-        if argv is None:
-            return ()  # nobody wrote a command for it: a person answers on the card
-        names = {
-            "{service}": rollout.service,
-            "{environment}": rollout.environment,
-            "{version}": rollout.version,
-            "{artifact}": rollout.artifact,
-        }
-        status, words = await run_command([_filled(part, names) for part in argv])
-        return _answer(rollout, effect, status == 0, words or f"exit status {status}")
+        found = await run_check(place, rollout, effect.check)
+        return _answer(rollout, effect, *found) if found is not None else ()
 
     async def _built_in(self, rollout: Rollout, item: Item, place: ServiceTarget) -> Answer:
         if item.check == STAGING_LIVE:
@@ -187,6 +178,37 @@ class Checks:
         if item.check == VERSION_NEWER:
             return _newer(rollout.version, found.current.release.version)
         return Answer(not unhealthy, unhealthy or f"{current} is up and healthy")
+
+
+class Released(Protocol):
+    """What the command of a check is told about."""
+
+    @property
+    def service(self) -> str: ...
+    @property
+    def environment(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def artifact(self) -> str: ...
+
+
+async def run_check(place: ServiceTarget, of: Released, check: str) -> tuple[bool, str] | None:
+    """Run the command of a check: its exit status is the answer, its last words are proof.
+
+    None: nobody wrote a command for it, and a person answers on the card.
+    """
+    argv = place.checks.get(check)
+    if argv is None:
+        return None
+    names = {
+        "{service}": of.service,
+        "{environment}": of.environment,
+        "{version}": of.version,
+        "{artifact}": of.artifact,
+    }
+    status, words = await run_command([_filled(part, names) for part in argv])
+    return status == 0, words or f"exit status {status}"
 
 
 def missing_abilities(plan: Plan, can: Capabilities) -> list[str]:

@@ -5,8 +5,8 @@ the clock by hand. Both take the same path.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -33,7 +33,7 @@ from bot.engine.outbox import Outbox, Performer
 from bot.engine.perform import RolloutPerformer, Start
 from bot.engine.posting import Posting
 from bot.engine.presenting import Presenter
-from bot.engine.rollouts import CARD_PACE, NAME, Compile, RolloutKind, rollout_kind
+from bot.engine.rollouts import CARD_PACE, NAME, Compile, Follow, RolloutKind, rollout_kind
 from bot.ports import Chat
 from bot.store.database import Store
 from bot.store.queries import aggregates, inbox, leases, outbox, records, reports
@@ -71,12 +71,14 @@ class Part(msgspec.Struct, frozen=True):
     """One more kind of aggregate: who does its effects, who looks at it when it is due.
 
     starts: what is done about the effects by which a rollout asks for something of this kind.
+    follow: what happens to it when a rollout was written, in the same unit: see `Kind.follow`.
     """
 
     kind: Any
     performer: Any
     looker: Any = None
     starts: Mapping[type, Start] = {}
+    follow: Follow | None = None
 
 
 class Tools(msgspec.Struct, frozen=True):
@@ -90,6 +92,8 @@ class Tools(msgspec.Struct, frozen=True):
     delivery: Delivery
     rollouts: RolloutKind
     new_id: Callable[[], str]
+    compile_plan: Compile
+    refresh_homes: Callable[[], Awaitable[None]]
 
 
 Parts = Callable[[Tools], Sequence[Part]]
@@ -132,7 +136,10 @@ class Engine:
         self.options = options
         self.directory = Directory(catalogue, chat, store, clock, home)
         self.rollouts = rollout_kind(
-            compile_plan, card_pace=options.card_pace, schema=options.schema
+            compile_plan,
+            card_pace=options.card_pace,
+            schema=options.schema,
+            follow=self._follow,
         )
         self.claimant = Claimant(f"engine-{new_id()}", options.lease, options.schema)
         changes = Changes(store, catalogue, clock)
@@ -143,7 +150,16 @@ class Engine:
             store, catalogue, chat, presenter, self.directory, clock, self.rollouts, self.delivery
         )
         tools = Tools(
-            store, catalogue, chat, clock, self.directory, self.delivery, self.rollouts, new_id
+            store,
+            catalogue,
+            chat,
+            clock,
+            self.directory,
+            self.delivery,
+            self.rollouts,
+            new_id,
+            compile_plan,
+            self.posting.homes,
         )
         look = RolloutLook(catalogue, clock, options.longest_gap)
         parts = more(tools)
@@ -294,6 +310,11 @@ class Engine:
         await self.store.transact(unit)
 
     # --- inside -----------------------------------------------------------------------------
+
+    def _follow(self, conn: Connection, before: Rollout, after: Rollout, now: datetime) -> None:
+        for part in self._parts.values():
+            if part.follow is not None:
+                part.follow(conn, before, after, now)
 
     def _performers(self) -> dict[str, tuple[AnyKind, Performer]]:
         return {name: (part.kind, part.performer) for name, part in self._parts.items()}

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
-from sqlalchemy import RowMapping, Table
+from sqlalchemy import Connection, RowMapping, Table
 
 from bot.domain.approvals import Request
 
@@ -73,6 +73,10 @@ def _one(_aggregate: Any) -> int:
     return 1
 
 
+def _nothing(*_: Any) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Kind(Generic[A, E]):
     """A kind of aggregate.
@@ -82,7 +86,9 @@ class Kind(Generic[A, E]):
     effects: reads an effect back from JSON. route: how an effect travels (the aggregate is the one
     after the decision). columns: further columns, written each time. pinned: further columns,
     written once. requests: what is being asked, by purpose. schema: the oldest program that
-    understands it. routine: whether an event led to nothing that belongs in the audit.
+    understands it. routine: whether an event led to nothing that belongs in the audit. follow: what
+    happens to others in the same unit of work, after (connection, before, after, now) was written;
+    it locks the rows of other kinds only, and all of them before it writes the first.
     """
 
     name: str
@@ -98,6 +104,7 @@ class Kind(Generic[A, E]):
     requests: Callable[[A], Mapping[str, Request]] = field(default=_no_requests)
     schema: Callable[[A], int] = field(default=_one)
     routine: Callable[[A, E, A, Sequence[Any]], bool] = field(default=_never)
+    follow: Callable[[Connection, A, A, datetime], None] = field(default=_nothing)
 
 
 AnyKind = Kind[Any, Any]

@@ -1,11 +1,11 @@
 """The rollout as a kind of aggregate: its columns, its pinned plan, and the ways of its effects."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from bot.domain.aftermath import Following
 from bot.domain.approvals import Request
@@ -57,13 +57,24 @@ _OPERATIONS: Mapping[type, str] = {
 
 _QUIET = (RenderCard, RefreshHomes)
 
+Follow = Callable[[Connection, Rollout, Rollout, datetime], None]
+"""What happens to others when a rollout was written: see `Kind.follow`."""
+
+
+def _alone(*_: Any) -> None:
+    return None
+
 
 def rollout_kind(
-    compile_plan: Compile, *, card_pace: timedelta = CARD_PACE, schema: int = PLAN_SCHEMA
+    compile_plan: Compile,
+    *,
+    card_pace: timedelta = CARD_PACE,
+    schema: int = PLAN_SCHEMA,
+    follow: Follow = _alone,
 ) -> RolloutKind:
     """The kind of rollouts. Plans are compiled once per digest.
 
-    schema: which version of the plan format the rollouts made here are in.
+    schema: which version of the plan format the rollouts made here are in. follow: see `Kind`.
     """
     return Kind(
         name=NAME,
@@ -79,6 +90,7 @@ def rollout_kind(
         requests=_requests,
         schema=lambda _rollout: schema,
         routine=_routine,
+        follow=follow,
     )
 
 

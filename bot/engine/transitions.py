@@ -121,6 +121,7 @@ def apply(
     if after.fence > before.fence:
         _take_back(conn, kind, after, effects, now)
     _send(conn, kind, after, effects, now)
+    kind.follow(conn, before, after, now)
     if not kind.routine(before, event, after, effects):
         _record(conn, kind, before, event, after, now)
     return Applied(before, after, changed=True, effects=effects)

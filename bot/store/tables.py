@@ -168,6 +168,25 @@ Index(
     postgresql_where=text("ended_at IS NULL"),
 )
 
+aftercare = aggregate_table(
+    "aftercare",
+    Column("service", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("version_name", Text, nullable=False),
+    _flag("live"),
+    Column("plan_digest", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+)
+Index(
+    "aftercare_one_live",
+    aftercare.c.service,
+    aftercare.c.environment,
+    unique=True,
+    sqlite_where=text("live"),
+    postgresql_where=text("live"),
+)
+Index("aftercare_recent", aftercare.c.service, aftercare.c.created_at.desc())
+
 sequence = Table(
     "sequence",
     metadata,

@@ -47,6 +47,13 @@ def standing(conn: Connection, service: str, environment: str) -> list[Report]:
     return [_report(row) for row in rows.mappings()]
 
 
+def since(conn: Connection, service: str, environment: str, at: datetime) -> list[Report]:
+    """What began on a service since then, whether or not it is over, oldest first."""
+    here = and_(_here(service, environment), report.c.at >= at)
+    rows = conn.execute(select(report).where(here).order_by(report.c.at, report.c.id))
+    return [_report(row) for row in rows.mappings()]
+
+
 def prune(conn: Connection, before: datetime) -> int:
     """Forget what was over, or had simply happened, before that instant."""
     over = or_(~report.c.open, report.c.source.in_(_ONCE))

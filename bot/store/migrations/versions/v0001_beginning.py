@@ -11,6 +11,49 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
+        "aftercare",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("next_check_at", Instant(), nullable=True),
+        sa.Column("lease_owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", Instant(), nullable=True),
+        sa.Column("schema", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("version_name", sa.Text(), nullable=False),
+        sa.Column("live", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("plan_digest", sa.Text(), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "aftercare_due",
+        "aftercare",
+        ["next_check_at"],
+        unique=False,
+        sqlite_where=sa.text("next_check_at IS NOT NULL"),
+        postgresql_where=sa.text("next_check_at IS NOT NULL"),
+    )
+    op.create_index(
+        "aftercare_one_live",
+        "aftercare",
+        ["service", "environment"],
+        unique=True,
+        sqlite_where=sa.text("live"),
+        postgresql_where=sa.text("live"),
+    )
+    op.create_index(
+        "aftercare_recent",
+        "aftercare",
+        ["service", sa.literal_column("created_at DESC")],
+        unique=False,
+    )
+    op.create_table(
         "approval",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("aggregate_id", sa.Text(), nullable=False),

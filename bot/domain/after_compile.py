@@ -1,0 +1,310 @@
+"""From a plan's `after`, `verify`, `signoffs` and `success` to what can be carried out.
+
+What could never be judged, or would be read by nobody, is refused with its place in the file.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import msgspec
+
+from bot.domain.after_plan import (
+    REMIND,
+    AfterPlan,
+    Criterion,
+    Group,
+    Signoff,
+    Task,
+    Watch,
+    Window,
+)
+from bot.domain.approvals import ANY
+from bot.domain.conditions import Comparison, Condition, parse_comparison
+from bot.domain.documents import DocumentError, Path, nearest
+from bot.domain.plan import ApprovalDocument, Metric, PlanDocument, Wave
+from bot.domain.plan_conditions import Place, conditions, duration
+from bot.domain.plan_sections import AfterDocument, SignoffDocument, VerifyDocument
+from bot.domain.plan_terms import ConditionDocument
+
+SUBJECTS = (
+    "alarms",
+    "alerts",
+    "incidents",
+    "open_incidents",
+    "reports",
+    "traffic",
+    "unplanned_rollbacks",
+)
+"""What the bot itself can say about a release after it, beside the plan's metrics."""
+
+SCALE_DOWN = "scale_down"
+SWITCH_BACK = "switch_back"
+
+KEEP_PREVIOUS = "1h"
+"""How long the old side stays in a plan that does not say."""
+
+FINAL = "final"
+"""The id of the sign-off at the end that `approvals.signoff` asks for by itself."""
+
+Metrics = Mapping[str, Metric]
+
+
+def after_plan(shape: PlanDocument, metrics: Metrics, last: Wave) -> AfterPlan:
+    """What goes on after the release. last: the wave at 100 %. Raises DocumentError."""
+    for index, document in enumerate(shape.after):
+        _checked(document, shape, ("after", index))
+    watches = tuple(
+        Watch(
+            id=each.id,
+            span=duration(each.for_, ("after", index, "for")),
+            every=duration(each.every, ("after", index, "every")) if each.every else None,
+            then=each.then,
+        )
+        for index, each in enumerate(shape.after)
+        if each.for_
+    )
+    made = AfterPlan(
+        watches=watches,
+        tasks=tuple(
+            Task(id=each.id, due=duration(each.after, ("after", index, "after")))
+            for index, each in enumerate(shape.after)
+            if each.after and not each.if_stable
+        ),
+        windows=tuple(
+            _window(each, metrics, ("verify", index)) for index, each in enumerate(shape.verify)
+        ),
+        signoffs=_signoffs(shape, metrics, watches),
+        success=tuple(
+            _criterion(each, metrics, ("success", i)) for i, each in enumerate(shape.success)
+        ),
+        standing=_standing(last, metrics),
+    )
+    _different(made)
+    return made
+
+
+def keep_previous(shape: PlanDocument) -> str:
+    """How long the old side stays, which `after: [{if_stable: scale_down}]` is another word for.
+
+    Raises DocumentError when `watch.keep_previous` says otherwise.
+    """
+    for index, each in enumerate(shape.after):
+        if each.if_stable:
+            said, path = shape.watch.keep_previous, ("after", index, "after")
+            if said and duration(said, ("watch",), zero=True) != duration(each.after, path):
+                hint = "write it in one place; both mean how long the old side stays"
+                raise DocumentError(path, f"is {each.after}, but keep_previous is {said}", hint)
+            return each.after
+    return shape.watch.keep_previous or KEEP_PREVIOUS
+
+
+def _checked(document: AfterDocument, shape: PlanDocument, path: Path) -> None:
+    if bool(document.for_) == bool(document.after):
+        both = "both" if document.after else "neither"
+        hint = "`for` is how long it goes on, `after` when it falls due"
+        raise DocumentError(path, f"has {both} `for` and `after`", hint)
+    if document.every and not document.for_:
+        raise DocumentError((*path, "every"), "goes with `for`")
+    if document.then and not document.for_:
+        raise DocumentError((*path, "then"), "is what is reached at the end of a `for`")
+    if bool(document.if_stable) != bool(document.else_):
+        raise DocumentError(path, "`if_stable` and `else` go together")
+    if document.if_stable:
+        _decommission(document, path)
+    if document.every and _span(document.every) > _span(document.for_):
+        raise DocumentError((*path, "every"), f"is longer than `for`, {document.for_}")
+    if document.id in {other.id for other in shape.after if other is not document}:
+        raise DocumentError((*path, "id"), f"{document.id!r} is used twice")
+
+
+def _span(text: str) -> timedelta:
+    return duration(text, ())
+
+
+def _decommission(document: AfterDocument, path: Path) -> None:
+    if not document.after:
+        raise DocumentError((*path, "if_stable"), "goes with `after`, when it is decided")
+    for key, text, known in (
+        ("if_stable", document.if_stable, SCALE_DOWN),
+        ("else", document.else_, SWITCH_BACK),
+    ):
+        if text != known:
+            raise DocumentError((*path, key), f"{text!r} is unknown", f"write {known}")
+
+
+# --- windows and sign-offs ------------------------------------------------------------------
+
+
+def _window(document: VerifyDocument, metrics: Metrics, path: Path) -> Window:
+    starts = duration(document.from_, (*path, "from"), zero=True)
+    ends = duration(document.until, (*path, "until"))
+    if ends <= starts:
+        raise DocumentError((*path, "until"), f"is not after `from`, {document.from_}")
+    if not document.items:
+        raise DocumentError((*path, "items"), "are missing", "say what is looked at")
+    items = _items(document.items, metrics, document.id, (*path, "items"))
+    return Window(id=document.id, starts=starts, ends=ends, items=items)
+
+
+def _signoffs(
+    shape: PlanDocument, metrics: Metrics, watches: Sequence[Watch]
+) -> tuple[Signoff, ...]:
+    rule = shape.approvals.get("signoff")
+    if rule is not None and not rule.all_of and not rule.any:
+        hint = "list the roles in `all_of`, or write `any: 1`"
+        raise DocumentError(("approvals", "signoff"), "asks nobody", hint)
+    ids = [document.id for document in shape.signoffs]
+    made: list[Signoff] = []
+    for index, document in enumerate(shape.signoffs):
+        path: Path = ("signoffs", index)
+        before = next((each for each in shape.signoffs if each.then == document.id), None)
+        one = _signoff(document, rule, metrics, path, before, made[-1] if made else None)
+        # `then` may name the next sign-off, which says itself what it comes after.
+        made.append(msgspec.structs.replace(one, then="") if one.then in ids else one)
+    return (*made, *_final(rule, watches)) if not made else tuple(made)
+
+
+def _signoff(
+    document: SignoffDocument,
+    rule: ApprovalDocument | None,
+    metrics: Metrics,
+    path: Path,
+    before: SignoffDocument | None,
+    last: Signoff | None,
+) -> Signoff:
+    due = duration(document.after, (*path, "after"), zero=True)
+    until = duration(document.until, (*path, "until")) if document.until else None
+    if until is not None and until <= due:
+        raise DocumentError((*path, "until"), f"is not later than `after`, {document.after}")
+    if last is not None and due <= last.due:
+        raise DocumentError((*path, "after"), f"is not later than that of {last.id}")
+    if before is document:
+        raise DocumentError((*path, "then"), "is this sign-off itself")
+    return Signoff(
+        id=document.id,
+        due=due,
+        measured_from=last.due if last is not None else timedelta(),
+        until=until,
+        seats=document.by or _seats(rule),
+        comment_required=rule is not None and rule.comment == "required",
+        remind=_remind(rule),
+        items=_items(document.items, metrics, document.id, (*path, "items")),
+        after=before.id if before is not None else "",
+        then=document.then,
+    )
+
+
+def _seats(rule: ApprovalDocument | None) -> tuple[str, ...]:
+    return (*rule.all_of, *(ANY,) * rule.any) if rule is not None else (ANY,)
+
+
+def _remind(rule: ApprovalDocument | None) -> timedelta:
+    """The plan's reminder; the usual one of signatures that block a release is far too short."""
+    usual = ApprovalDocument().remind
+    if rule is None or rule.remind == usual:
+        return REMIND
+    return duration(rule.remind, ("approvals", "signoff", "remind"))
+
+
+def _final(rule: ApprovalDocument | None, watches: Sequence[Watch]) -> tuple[Signoff, ...]:
+    """The sign-off at the end of the longest watch, where the plan only says who signs."""
+    if rule is None:
+        return ()
+    longest = max(watches, key=lambda watch: watch.span, default=None)
+    return (
+        Signoff(
+            id=FINAL,
+            due=longest.span if longest is not None else timedelta(),
+            seats=_seats(rule),
+            comment_required=rule.comment == "required",
+            remind=_remind(rule),
+            then=longest.then if longest is not None else "",
+        ),
+    )
+
+
+# --- items and criteria ---------------------------------------------------------------------
+
+
+def _items(
+    documents: Sequence[ConditionDocument], metrics: Metrics, prefix: str, path: Path
+) -> tuple[Condition, ...]:
+    place = Place(("if", "attest", "check"), None, prefix)
+    own = [_own_subject(document.if_, metrics) for document in documents]
+    # What the bot knows itself is no metric: its id is made from its text as a statement's is.
+    readable = [
+        ConditionDocument(id=document.id, attest=document.if_) if found else document
+        for document, found in zip(documents, own, strict=True)
+    ]
+    made: list[Condition] = []
+    for index, item in enumerate(conditions(readable, metrics, path, place)):
+        _absolute(item.comparison, (*path, index, "if"))
+        found = own[index]
+        known = Condition(id=item.id, kind="if", text=item.text, comparison=found)
+        made.append(known if found is not None else item)
+    return tuple(made)
+
+
+def _own_subject(text: str, metrics: Metrics) -> Comparison | None:
+    """The comparison when its subject is one of the bot's own; None for everything else."""
+    try:
+        comparison = parse_comparison(text)
+    except ValueError:
+        return None
+    own = comparison.subject in SUBJECTS and comparison.subject not in metrics
+    return comparison if own and not comparison.limit.relative else None
+
+
+def _absolute(comparison: Comparison | None, path: Path) -> None:
+    if comparison is not None and comparison.limit.relative:
+        hint = "write a number, like 0.1%"
+        raise DocumentError(path, "the old version is gone by then, with the baseline", hint)
+
+
+def _criterion(text: str, metrics: Metrics, path: Path) -> Criterion:
+    """A criterion of success. What is no comparison is for people, and so is what nobody measures.
+
+    A metric of the plan has to be compared in a way that can be judged.
+    """
+    try:
+        comparison = parse_comparison(text)
+    except ValueError:
+        return Criterion(text)
+    if comparison.subject in metrics:
+        _absolute(comparison, path)
+        place = Place(("if",), None, "success")
+        conditions((ConditionDocument(if_=text),), metrics, path, place)
+    return Criterion(text, comparison)
+
+
+def _standing(last: Wave, metrics: Metrics) -> tuple[Condition, ...]:
+    return tuple(
+        gate
+        for gate in last.gates
+        if gate.comparison is not None
+        and gate.comparison.subject in metrics
+        and not gate.comparison.limit.relative
+        and not gate.comparison.limit.wave
+    )
+
+
+def _different(made: AfterPlan) -> None:
+    """Everything that people name has a name of its own."""
+    groups: dict[str, Group] = {}
+    for group in made.groups:
+        section = "verify" if isinstance(group, Window) else "signoffs"
+        if group.id in groups:
+            raise DocumentError((section,), f"there are two of the name {group.id!r}")
+        groups[group.id] = group
+    seen: set[str] = set()
+    for group, item in made.items():
+        if item.id in seen:
+            section = "verify" if isinstance(group, Window) else "signoffs"
+            hint = "give each an `id` of its own"
+            raise DocumentError((section,), f"there are two items {item.id!r}", hint)
+        seen.add(item.id)
+
+
+def known_signoff(plan: AfterPlan, word: str) -> str:
+    """A hint naming the sign-off that was meant."""
+    return nearest(word, [signoff.id for signoff in plan.signoffs])
