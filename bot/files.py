@@ -40,10 +40,14 @@ class Problem(NamedTuple):
 
 
 class FileError(Exception):
-    """A file can't be used; the text holds a line for each of its `problems`."""
+    """A file can't be used; the text holds a line for each of its `problems`.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    rest: what could be read of it, where only single words could not be.
+    """
+
+    def __init__(self, problems: Iterable[Problem], rest: "Document | None" = None) -> None:
         self.problems = tuple(problems)
+        self.rest = rest
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -108,8 +112,10 @@ def document(raw: bytes, file: str) -> Document:
     try:
         tree = parse(text)
     except UnreadableError as error:
-        raise FileError(
+        problems = [
             Problem(file, line, found.path, found.problem, found.hint)
             for found, line in error.mistakes
-        ) from error
+        ]
+        rest = None if error.rest is None else Document(file, error.rest.data, error.rest.lines)
+        raise FileError(problems, rest) from error
     return Document(file, tree.data, tree.lines)

@@ -4,6 +4,7 @@ A plan of the user's with the name of a built-in one takes its place, and may ev
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bot.domain.documents import Path as Place
 from bot.domain.plan import Plan, PlanDocument
 from bot.domain.plan_compile import compile_plan, merge
 from bot.domain.plan_merge import path_in
+from bot.domain.plan_mistakes import all_mistakes
 from bot.domain.shape import mistakes
 from bot.files import Document, FileError, Problem, document, read_document
 
@@ -74,6 +76,13 @@ class PlanLibrary:
         self.get(name)
         return tuple(found.file for found in self._chain(name))
 
+    def problem(self, name: str, error: DocumentError) -> Problem:
+        """Something about a plan as it is after `extends`, with file and line.
+
+        Raises UnknownPlanError.
+        """
+        return _located(error, self.get(name).document, self._chain(name))
+
     def _compiled(self, name: str) -> Plan:
         chain = self._chain(name)
         merged: Mapping[str, Any] = chain[-1].data
@@ -85,7 +94,8 @@ class PlanLibrary:
         try:
             return compile_plan(merged)
         except DocumentError as error:
-            raise FileError([_located(error, merged, chain)]) from error
+            wrong = all_mistakes(merged) or [error]
+            raise FileError(_located(each, merged, chain) for each in wrong) from error
 
     def _chain(self, name: str) -> list[Document]:
         """A plan and what it extends, up to the one that extends nothing."""
@@ -134,13 +144,43 @@ def _located(error: DocumentError, merged: Mapping[str, Any], chain: Sequence[Do
 
 def built_in() -> list[Document]:
     """The plans that come with the program."""
+    return list(_built_in())
+
+
+@cache
+def _built_in() -> tuple[Document, ...]:
+    """They never change, and reading YAML takes its time."""
     folder = files("templates").joinpath("plans")
     found = sorted(folder.iterdir(), key=lambda file: file.name)
-    return [
+    return tuple(
         document(file.read_bytes(), f"built-in {file.name}")
         for file in found
         if file.name.endswith(SUFFIXES)
-    ]
+    )
+
+
+def read_plan(path: Path) -> Document:
+    """The plan in a file. Raises FileError, also with what is wrong beside words it can't read."""
+    try:
+        return read_document(path)
+    except FileError as error:
+        if error.rest is None:
+            raise
+        raise FileError(
+            sorted({*error.problems, *_beside(error.rest, error)}, key=_line)
+        ) from error
+
+
+def _beside(rest: Document, error: FileError) -> Iterable[Problem]:
+    """The mistakes in what could be read, without those that what could not be read leads to."""
+    told = [problem.path for problem in error.problems]
+    for found in mistakes(rest.data, PlanDocument, partial=True):
+        if not any(found.path[: len(path)] == path for path in told):
+            yield rest.problem(found)
+
+
+def _line(problem: Problem) -> int:
+    return problem.line
 
 
 def in_folder(folder: Path) -> list[Document]:
@@ -154,7 +194,7 @@ def in_folder(folder: Path) -> list[Document]:
         if path.suffix not in SUFFIXES:
             continue
         try:
-            documents.append(read_document(path))
+            documents.append(read_plan(path))
         except FileError as error:
             problems += error.problems
     problems += _twice(documents)

@@ -43,6 +43,7 @@ UserId = Annotated[str, Meta(pattern=r"^[UW][A-Z0-9]{2,}$")]
 ChannelId = Annotated[str, Meta(pattern=r"^[CGD][A-Z0-9]{2,}$")]
 GroupId = Annotated[str, Meta(pattern=r"^S[A-Z0-9]{2,}$")]
 SlashCommand = Annotated[str, Meta(pattern=r"^/[a-z0-9_-]{1,31}$")]
+Traffic = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?/(s|min|h)$")]
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
@@ -99,7 +100,8 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
 
     plan: by which it is released unless somebody asks for another. plans: by type of release, for
     types that have a plan of their own. checks: the programs behind the `check` gates and items of
-    plans, as lists of arguments. low_traffic: when few people use it.
+    plans, as lists of arguments. low_traffic: when few people use it. traffic: expected requests
+    to all versions together, by which `plan check` tells gates that can't be settled.
     """
 
     plan: str
@@ -107,6 +109,7 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
     channel: ChannelId | Literal[""] = ""
     checks: Mapping[Name, Annotated[tuple[str, ...], Meta(min_length=1)]] = {}
     low_traffic: LowTrafficDocument | None = None
+    traffic: Traffic | Literal[""] = ""
     environments: Annotated[Mapping[Word, EnvironmentDocument], Meta(min_length=1)]
 
 

@@ -58,11 +58,15 @@ class Mistake(NamedTuple):
 
 
 class UnreadableError(Exception):
-    """The text is not what is asked for; `mistakes` says why, at least once."""
+    """The text is not what is asked for; `mistakes` says why, at least once.
 
-    def __init__(self, mistakes: list[Mistake]) -> None:
+    rest: the tree around the words that can't be read (None in their places), where there is one.
+    """
+
+    def __init__(self, mistakes: list[Mistake], rest: "Tree | None" = None) -> None:
         super().__init__("; ".join(str(each.error) for each in mistakes))
         self.mistakes = mistakes
+        self.rest = rest
 
 
 class Tree(NamedTuple):
@@ -93,7 +97,7 @@ def parse(text: str) -> Tree:
     except _Fatal as stop:
         raise UnreadableError([*reader.mistakes, stop.mistake]) from stop
     if reader.mistakes:
-        raise UnreadableError(reader.mistakes)
+        raise UnreadableError(reader.mistakes, Tree(data, reader.lines))
     return Tree(data, reader.lines)
 
 

@@ -75,6 +75,7 @@ async def examine(
 ) -> "list[Finding]":
     """Everything about an installation whose files are sound."""
     from bot.cli.checkup import home, people, slack, targets
+    from bot.cli.checkup.outlook import outlook
     from bot.engine.directory import Home
     from bot.slack.client import SlackChat, web_client
 
@@ -103,7 +104,7 @@ async def examine(
         findings += [*told, *groups, *people.seats(wanted, held)]
     for _, place in sorted(catalogue.targets.items()):
         findings += await targets.target(place, wanted[place.plan], outside.clock.now)
-    return findings
+    return [*findings, *outlook(settings, plans)]
 
 
 def built(

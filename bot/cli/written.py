@@ -54,8 +54,8 @@ def documents(
 
     Raises FileError with everything that is wrong in any of them.
     """
-    from bot.files import FileError, Problem, read_document
-    from bot.plans import built_in, in_folder
+    from bot.files import FileError, Problem
+    from bot.plans import built_in, in_folder, read_plan
 
     found = built_in()
     problems: list[Problem] = []
@@ -67,7 +67,7 @@ def documents(
             problems += error.problems
     for file in files:
         try:
-            found.append(read_document(file))
+            found.append(read_plan(file))
         except FileError as error:
             problems += [problem for problem in error.problems if problem not in problems]
     if problems:

@@ -8,6 +8,7 @@ import re
 import types
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -35,6 +36,7 @@ EXAMPLES: Mapping[str, str] = {
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$": 'a date; write it in quotes, like "2026-01-06"',
     r"^day [1-9][0-9]{0,2}$": "a day of the release; write it like day 3",
     r"^[+-][0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)$": "a time before or after; write it like -7d or +1h",
+    r"^[0-9]+(\.[0-9]+)?/(s|min|h)$": "a number of requests; write it like 200/min or 3.5/s",
     r"^/[a-z0-9_-]{1,31}$": "a slash command; write it like /release",
 }
 """What a pattern asks for, in words. A pattern that is not listed is shown as it is."""
@@ -95,7 +97,7 @@ class _Walk:
         return self._struct(data, chosen, path)
 
     def _struct(self, data: Mapping[str, Any], struct: Any, path: Path) -> list[DocumentError]:
-        fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+        fields = _fields(struct)
         config = struct.__struct_config__
         known = [*fields, *([config.tag_field] if config.tag_field else [])]
         found: list[DocumentError] = []
@@ -136,6 +138,12 @@ class _Walk:
 
 _MAPS = (dict, Mapping, types.MappingProxyType)
 _ARRAYS = (tuple, list, frozenset, set, Sequence)
+
+
+@cache
+def _fields(struct: Any) -> Mapping[str, Any]:
+    """The fields of a struct by their keys; looking up their types takes its time."""
+    return {field.encode_name: field for field in msgspec.structs.fields(struct)}
 
 
 def _alternatives(wanted: Any) -> list[Any]:

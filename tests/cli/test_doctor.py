@@ -321,6 +321,18 @@ async def test_a_metric_that_can_never_be_read_is_a_failure(sound: Installation)
 # -- the database --------------------------------------------------------------------------------
 
 
+async def test_a_gate_that_the_traffic_can_not_settle_is_a_warning(sound: Installation) -> None:
+    sound.write(("plan: quickstart", "plan: quickstart\n    traffic: 1/min"))
+    done = await sound.typed("doctor", "--json")
+    plans = [found for found in done.json["findings"] if found["area"] == "plan"]
+    assert done.code == 0
+    assert {found["status"] for found in plans} == {"warn"}
+    assert all("error_rate < 1%: it takes about" in found["text"] for found in plans)
+    sound.write(("traffic: 1/min", "traffic: 9000/s"))
+    done = await sound.typed("doctor", "--json")
+    assert "its gates can be settled at 9000/s" in done.out
+
+
 async def test_a_database_of_before_is_told_and_a_present_one_is_fine(
     sound: Installation,
 ) -> None:

@@ -85,9 +85,9 @@ def test_levels_are_drawn_in_the_unit_of_their_limit(tmp_path: Path) -> None:
     assert "memory" in words(flat)
 
 
-@pytest.mark.parametrize("minutes", [0.5, 3, 2000])
+@pytest.mark.parametrize("minutes", [0.5, 3, 600])
 def test_short_and_long_stretches_can_be_drawn(tmp_path: Path, minutes: float) -> None:
-    soak = ("soak: 10m", "soak: 20h")
+    soak = ("soak: 10m", "soak: 8h")
     picture = drawn(tmp_path, errors(minutes=minutes), calm(minutes), plan=written(tmp_path, soak))
     assert len(paths(picture, "canary")) == 1
 

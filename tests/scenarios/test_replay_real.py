@@ -164,3 +164,18 @@ async def test_a_prometheus_that_does_not_answer_is_told(tmp_path: Path) -> None
     done = await typed_aside(*told, "--from", BEGAN.isoformat())
     assert done.code == 1
     assert "Prometheus can't be reached" in done.err
+
+
+async def test_the_edges_of_its_histograms_are_held_against_the_plans_limits(
+    prometheus: PrometheusServer, tmp_path: Path
+) -> None:
+    config = installation(tmp_path, prometheus.url)
+    told = ("plan", "check", "watched", "--config", config, "--prometheus", prometheus.url)
+    assert (await typed_aside(*told)).out == "1 plan is sound.\n"
+    plan = tmp_path / "plans" / "watched.yaml"
+    plan.write_text(plan.read_text().replace("latency_p99 < 500ms", "latency_p99 < 400ms"))
+    done = await typed_aside(*told, "--strict")
+    assert done.code == 1
+    assert "it passes only below 250ms, fails only above 500ms" in done.out
+    plan.write_text(plan.read_text().replace("seconds_bucket", "minutes_bucket"))
+    assert "holds no histogram minutes_bucket" in (await typed_aside(*told)).err
