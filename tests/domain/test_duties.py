@@ -62,6 +62,7 @@ def test_a_duty_in_time_is_met_and_never_late() -> None:
     assert duties.decide(met, Ticked(), after(600)) == (met, ())
 
 
+@pytest.mark.requirement("P-099", "P-100")
 def test_a_duty_is_late_at_its_time_and_says_so_once() -> None:
     early, nothing = duties.decide(duty(), Ticked(), after(299.9))
     assert (early.state, nothing) == ("open", ())
@@ -132,6 +133,7 @@ def test_a_timer_starts_with_its_own_occasion(
         (datetime(2026, 11, 21, 10, tzinfo=UTC), datetime(2026, 11, 23, 17, tzinfo=UTC)),
     ],
 )
+@pytest.mark.requirement("P-101", "S4-07c")
 def test_the_next_business_day_skips_the_weekend(now: datetime, end: datetime) -> None:
     assert duties.end_of_next_business_day(now, "UTC") == end
 
@@ -209,6 +211,7 @@ def test_nothing_is_done_before_it_has_been_confirmed() -> None:
     ]
 
 
+@pytest.mark.requirement("S-056", "B-125")
 def test_a_rollback_within_its_time_says_how_long_each_part_took() -> None:
     seen, effects = response.decide(back(), Verified(True, "all is well"), after(8))
     spans = {part: span.total_seconds() for part, span in response.took(seen).items()}
@@ -216,12 +219,14 @@ def test_a_rollback_within_its_time_says_how_long_each_part_took() -> None:
     assert not any(isinstance(effect, Page) for effect in effects)
 
 
+@pytest.mark.requirement("X-29", "S-054")
 def test_a_part_that_took_too_long_is_named_and_people_are_called() -> None:
     seen, effects = response.decide(back(11), Verified(True, "all is well"), after(12))
     assert response.over_budget(seen) == ("execute",)
     assert any("Over the plan's time: execute" in e.text for e in effects if isinstance(e, Page))
 
 
+@pytest.mark.requirement("W-147", "S-050")
 def test_a_version_before_that_is_not_well_is_told_and_nothing_is_ticked() -> None:
     seen, effects = response.decide(back(), Verified(False, "health fails"), after(900))
     assert ("Check: health", False) in words(seen)

@@ -120,7 +120,7 @@ class Rule:
 
     @property
     def name(self) -> str:
-        return f"{self.rows[0]}-{self.metric}-{self.wave}"
+        return f"{self.rows[0]}-{self.metric}-{self.wave}-{self.does}"
 
     @property
     def condition(self) -> Condition:

@@ -1,6 +1,6 @@
 """The conditions of batch patches: four waves, each with its own triggers."""
 
-from tests.requirements.acting import Gate, Question, Report, Rule, level, share, slow
+from tests.requirements.acting import Gate, Question, Report, Rule, Side, level, share, slow, times
 
 PLAN = "batch-patches-waves"
 MANY = 1_000_000.0
@@ -58,6 +58,31 @@ TRIGGERS = [
         window=60,
         does="rollback",
     ),
+]
+
+
+def level_of(row: str, part: str, metric: str, does: str, over: Side, limit: Side) -> Rule:
+    window = 1.0 if metric in {"memory", "cpu"} else 60.0
+    return Rule((row, part), PLAN, "w4", metric, over, limit, window, does, each=min(window, 15))
+
+
+WARNINGS = [
+    level_of("B-110", "S2-18a", "error_rate", "notify", share(51), share(50)),
+    level_of("B-111", "S2-18b", "success_rate", "notify", share(51), share(50)),
+    level_of("B-112", "S2-18c", "latency_p95", "notify", slow(51, 0.6), slow(50, 0.6)),
+    level_of("B-113", "S2-18d", "latency_p99", "notify", slow(11, 0.8), slow(10, 0.8)),
+    level_of("B-114", "S2-18e", "memory", "notify", level(151, base=100), level(150, base=100)),
+    level_of("B-115", "S2-18f", "cpu", "notify", level(1.41, base=1), level(1.4, base=1)),
+    level_of("B-116", "S2-18g", "invariant_violations", "notify", times(1.5), times(1.25)),
+]
+CRITICALS = [
+    level_of("B-110", "S2-18a", "error_rate", "page", share(101), share(100)),
+    level_of("B-111", "S2-18b", "success_rate", "page", share(101), share(100)),
+    level_of("B-112", "S2-18c", "latency_p95", "page", slow(51, 1.0), slow(50, 1.0)),
+    level_of("B-113", "S2-18d", "latency_p99", "page", slow(11, 1.5), slow(10, 1.5)),
+    level_of("B-114", "S2-18e", "memory", "page", level(201, base=100), level(200, base=100)),
+    level_of("B-115", "S2-18f", "cpu", "page", level(1.81, base=1), level(1.8, base=1)),
+    level_of("B-116", "S2-18g", "invariant_violations", "page", times(2.75), times(2.5)),
 ]
 
 REPORTS = [

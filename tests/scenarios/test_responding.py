@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.rollout import Phase
 from tests.scenarios.seeing import Json
 from tests.scenarios.world import World
@@ -49,6 +51,7 @@ async def rolled_back(world: World) -> None:
     await world.advance(seconds=30)
 
 
+@pytest.mark.requirement("W-123", "P-091")
 async def test_a_critical_alert_is_posted_once_with_a_button_and_its_time(world: World) -> None:
     await alerted(world)
     found = [text for text in posts(world, CRITICAL) if "Many requests fail" in text]
@@ -59,6 +62,7 @@ async def test_a_critical_alert_is_posted_once_with_a_button_and_its_time(world:
     world.pages()
 
 
+@pytest.mark.requirement("P-099", "S4-07a")
 async def test_who_acknowledges_in_time_stops_the_clock(world: World) -> None:
     await alerted(world)
     where = post_about(world, CRITICAL, "acknowledge it")
@@ -69,6 +73,7 @@ async def test_who_acknowledges_in_time_stops_the_clock(world: World) -> None:
     world.pages()
 
 
+@pytest.mark.requirement("P-099", "S4-07a")
 async def test_an_alert_that_nobody_acknowledges_is_said_again_louder_and_once(
     world: World,
 ) -> None:
@@ -116,6 +121,7 @@ async def test_an_alert_that_ends_by_itself_ends_its_clocks(world: World) -> Non
     world.pages()
 
 
+@pytest.mark.requirement("W-135", "W-136", "W-137", "W-139", "W-141")
 async def test_a_rollback_by_the_bot_has_its_steps_done_in_the_order_of_the_plan(
     world: World,
 ) -> None:
@@ -152,6 +158,7 @@ async def test_people_tick_what_the_bot_can_not_do(world: World) -> None:
     world.pages()
 
 
+@pytest.mark.requirement("S-056", "S4-05")
 async def test_the_clocks_of_a_rollback_are_measured_against_the_plan(world: World) -> None:
     await rolled_back(world)
     text = next(line for line in world.thread() if line.startswith("Rollback clocks"))
@@ -162,6 +169,7 @@ async def test_the_clocks_of_a_rollback_are_measured_against_the_plan(world: Wor
     world.pages()
 
 
+@pytest.mark.requirement("P-105", "S4-06", "W-161", "S4-08b")
 async def test_the_cause_has_to_be_named_in_ten_minutes_and_a_post_mortem_held_in_a_day(
     world: World,
 ) -> None:
@@ -178,6 +186,7 @@ async def test_the_cause_has_to_be_named_in_ten_minutes_and_a_post_mortem_held_i
     world.page_about("hold the post-mortem within 1d")
 
 
+@pytest.mark.requirement("P-060")
 async def test_a_step_back_shows_the_steps_of_its_wave(world: World) -> None:
     world.step = timedelta(seconds=10)
     await world.soaking(50, more="--plan answered")
@@ -192,6 +201,7 @@ async def test_a_step_back_shows_the_steps_of_its_wave(world: World) -> None:
     world.pages()
 
 
+@pytest.mark.requirement("W-147", "W-150")
 async def test_a_rollback_that_a_person_asks_for_has_the_steps_for_that(world: World) -> None:
     await world.soaking(10, more="--plan answered")
     await world.say("ada", "/rollback checkout it looks odd")
