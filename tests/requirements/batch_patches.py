@@ -62,8 +62,9 @@ TRIGGERS = [
 
 
 def level_of(row: str, part: str, metric: str, does: str, over: Side, limit: Side) -> Rule:
-    window = 1.0 if metric in {"memory", "cpu"} else 60.0
-    return Rule((row, part), PLAN, "w4", metric, over, limit, window, does, each=min(window, 15))
+    beside = metric in {"memory", "cpu"}  # the last wave has nothing beside it to compare with
+    window, wave = (1.0, "w3") if beside else (60.0, "w4")
+    return Rule((row, part), PLAN, wave, metric, over, limit, window, does, each=min(window, 15))
 
 
 WARNINGS = [
