@@ -315,7 +315,7 @@ class Desk:
         except Refuse as refused:
             problems["labels"] = str(refused)
         try:
-            start.checked_version(fields.get("version", ""), plan)
+            start.checked_version(fields.get("version", ""), plan, target.environment)
         except Refuse as refused:
             problems["version"] = str(refused)
         artifact = fields.get("artifact", "")

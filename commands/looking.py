@@ -12,6 +12,7 @@ from bot.domain.preview import preview
 from bot.domain.release_types import approval_of, implied_type
 from bot.domain.rollout import BEFORE_TRAFFIC, Rollout
 from bot.domain.units import format_duration
+from bot.domain.version_rules import tag_lines
 from bot.slack.replies import Reply
 from commands.context import Call, Verb
 from commands.holds import outlook_lines
@@ -106,7 +107,7 @@ async def _preview(call: Call) -> Reply:
     plan = chosen_plan(context, target, given)
     signs = approval_of(plan, given.get("type"), labels_of(given, plan))
     plan = msgspec.structs.replace(plan, approval=signs)
-    version = checked_version(given.get("version"), plan)
+    version = checked_version(given.get("version"), plan, target.environment)
     outlook = await context.engine.holds.of_asked(
         Asked(
             service=target.service,
@@ -119,6 +120,7 @@ async def _preview(call: Call) -> Reply:
     seen = preview(plan, context.now(), outlook)
     lines = [f"{target.service} {version} → {target.environment} by plan {plan.name}:"]
     lines += outlook_lines(outlook)
+    lines += tag_lines(plan.sections.version, version, given.get("note"), context.now())
     for wave in seen.waves:
         gates = "; ".join(wave.gates) or "no gates"
         when = f"from {instant(wave.starts_at)} to {instant(wave.ends_at)}"

@@ -10,7 +10,7 @@ from bot.domain.plan import Plan
 from bot.domain.plan_compile import measured_by
 from bot.domain.release_types import implied_type, known_types, label_problem, suits
 from bot.domain.rollout import Rollout
-from bot.domain.versions import Version, parse_version
+from bot.domain.version_rules import released
 from bot.engine.catalogue import ServiceTarget
 from bot.engine.holds import asked_by
 from bot.ports import PermanentError, TemporaryError
@@ -55,21 +55,13 @@ PROMOTE = Grammar(
 STAGING = "staging"
 
 
-def checked_version(text: str, plan: Plan) -> str:
+def checked_version(text: str, plan: Plan, environment: str) -> str:
     """The version as it is written everywhere ("v1.2.0"), checked strictly. Raises Refuse."""
     try:
-        version = parse_version(text)
+        version = released(text, plan.sections.version, environment, plan.name)
     except ValueError as error:
         raise Refuse(f"{error}") from error
-    _allowed_prerelease(version, plan)
     return f"v{version}"
-
-
-def _allowed_prerelease(version: Version, plan: Plan) -> None:
-    kind = version.prerelease[0] if version.prerelease else ""
-    if kind and plan.prerelease is not None and kind not in plan.prerelease:
-        allowed = ", ".join(plan.prerelease) or "none"
-        raise Refuse(f"{plan.name} doesn't release {kind!r} versions (prereleases: {allowed}).")
 
 
 def checked_plan(context: Context, name: str) -> Plan:
@@ -122,7 +114,7 @@ async def run(call: Call) -> Reply | None:
 async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) -> Reply:
     context, given = call.context, call.parsed
     plan = chosen_plan(context, target, given)
-    version = checked_version(text, plan)
+    version = checked_version(text, plan, target.environment)
     labels = labels_of(given, plan)
     same = await _same(context, target.service, target.environment, version)
     if same is not None:

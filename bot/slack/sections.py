@@ -11,6 +11,7 @@ from bot.domain.policy import legal_answers
 from bot.domain.requests import open_items
 from bot.domain.rollout import Phase, Rollout, Tick
 from bot.domain.units import format_weight
+from bot.domain.version_rules import tag_of
 from bot.slack.blocks import Block, context, plain, section
 from bot.slack.buttons import question_rows
 from bot.slack.text import bold, clean, clock, code, cut, escape, mention, quote, render
@@ -281,6 +282,9 @@ def identity(rollout: Rollout, accounts: Accounts) -> Block:
         f"plan {escape(rollout.the_plan.name)}",
         f"asked for by {mention(rollout.requested_by.person, accounts)}",
     ]
+    tag = tag_of(rollout.the_plan.sections.version, rollout.version)
+    if tag != rollout.version:
+        parts.append(f"tag {escape(tag)}")
     if rollout.previous:
         parts.append(f"replaces {escape(rollout.previous)}")
     return context(" · ".join(parts), artifact_words(rollout))
