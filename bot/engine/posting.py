@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from bot.domain.approvals import Request
 from bot.domain.events import AskSigners, Page, PostThread, Whisper
-from bot.domain.rollout import Rollout
+from bot.domain.rollout import Phase, Rollout
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import Clock
 from bot.engine.delivery import Delivery, card_key
@@ -165,7 +165,8 @@ class Posting:
     def _lists(self, conn: Connection) -> Lists:
         unfinished = rollouts.unfinished(conn)
         waiting = [self._kind.load(row) for row in unfinished if row["awaiting"]]
-        live = [self._kind.load(row) for row in unfinished if row["live"]]
+        going = [row for row in unfinished if row["live"] or row["phase"] == Phase.QUEUED]
+        live = [self._kind.load(row) for row in going]
         recent = [self._kind.load(row) for row in rollouts.recent(conn, limit=RECENT)]
         shown = {rollout.id for rollout in (*waiting, *live, *recent)}
         sent = {each: records.sent(conn, card_key(each)) for each in shown}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.domain.rollout import Rollout
+from bot.domain.rollout import Phase, Rollout
 from bot.domain.units import format_weight
 from bot.slack.blocks import VIEW_BLOCKS, Block, button, context, divider, fit, header, section
 from bot.slack.buttons import OPEN_CARD
@@ -87,6 +87,8 @@ def _entry(rollout: Rollout, accounts: Accounts, url: str, now: datetime) -> lis
     share = f"{bar(rollout.weight)} {format_weight(rollout.weight)}" if rollout.live else ""
     clock = render(clock_line(rollout, now), accounts)
     lines = [f"{name} {place}: {phase_name(rollout).lower()}", share, clock]
+    if rollout.phase is Phase.QUEUED and rollout.reason:
+        lines.append(render(rollout.reason, accounts))
     if not rollout.ended:
         lines.append(render(what_next(rollout), accounts))
     channel = f"<#{rollout.channel}>" if rollout.channel.startswith(("C", "G")) else ""

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from bot.domain.events import ResumeRequested
 from bot.domain.hold_events import LineStarted
 from bot.domain.holds import HoldKind
@@ -43,6 +45,7 @@ async def test_a_lock_holds_what_is_signed_and_its_end_lets_it_go_on(world: Worl
     assert held.phase is Phase.QUEUED
     assert "In the way" in world.card().whole
     assert "the till database moves" in world.card().text
+    assert "the till database moves" in await world.open_home("alan")
     assert world.said("Held: checkout is locked")
     await jump(world, world.clock.now() + timedelta(minutes=20))
     assert (await world.rollout()).phase is Phase.QUEUED
@@ -85,6 +88,7 @@ async def test_a_lock_is_about_its_service_and_environment_only(world: World) ->
     assert "18:00 UTC" in answer
 
 
+@pytest.mark.requirement("X-37")
 async def test_who_holds_no_role_locks_nothing_and_unlocks_nothing(world: World) -> None:
     assert "You hold no role" in await told(world, "/release lock because I say so", "new")
     assert "You hold no role" in await told(world, "/release stop-the-line I saw smoke", "new")
@@ -137,6 +141,7 @@ async def test_of_two_locks_the_one_that_is_named_is_taken_off(world: World) -> 
 # --- the line -------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("X-37")
 async def test_a_stopped_line_pauses_what_is_live_and_holds_what_is_new(world: World) -> None:
     live = await world.soaking(5)
     await told(world, "/release stop-the-line payments are double booked", "alan")
@@ -226,9 +231,12 @@ async def test_a_freeze_holds_a_release_until_it_is_over(world: World) -> None:
     assert begun.wave_applied_at - held.opens_at < timedelta(minutes=1)
 
 
-async def test_signatures_that_expire_before_the_calendar_opens_are_told_of(world: World) -> None:
+@pytest.mark.requirement("C-120")
+async def test_a_release_begins_on_the_day_that_its_plan_names(world: World) -> None:
     answer = await told(world, "/release preview v1.2.0 --plan tuesdays")
     assert "opens every 2 weeks on Tuesday from 09:00 to 17:00 Europe/Berlin" in answer
+    assert "prefers low traffic, which is next" in answer
+    assert "2026-11-21 21:00" in answer
     assert "It may begin" in answer
     await signed(world, "v1.2.0", "--plan tuesdays")
     held = await world.rollout()
