@@ -20,6 +20,7 @@ from bot.domain.plan_terms import Closed, Name
 from bot.domain.shape import mistakes
 from bot.environment import SQLITE, Secrets, SettingsError, Variables
 from bot.files import Document, FileError, read_document
+from bot.members import PersonDocument, RoleDocument, mistakes_among
 
 __all__ = ["SQLITE", "Secrets", "Settings", "SettingsError", "load_settings", "missing"]
 
@@ -39,9 +40,7 @@ VARIABLES = {
 }
 """What unknown keys look like that are really secrets, and where these come from."""
 
-UserId = Annotated[str, Meta(pattern=r"^[UW][A-Z0-9]{2,}$")]
 ChannelId = Annotated[str, Meta(pattern=r"^[CGD][A-Z0-9]{2,}$")]
-GroupId = Annotated[str, Meta(pattern=r"^S[A-Z0-9]{2,}$")]
 SlashCommand = Annotated[str, Meta(pattern=r"^/[a-z0-9_-]{1,31}$")]
 Traffic = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?/(s|min|h)$")]
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
@@ -66,20 +65,6 @@ class ChannelsDocument(Closed, frozen=True, kw_only=True):
     default: ChannelId | Literal[""] = ""
     critical: ChannelId | Literal[""] = ""
     warning: ChannelId | Literal[""] = ""
-
-
-class PersonDocument(Closed, frozen=True, kw_only=True):
-    """One human being with all their accounts, the usual one first."""
-
-    slack: Annotated[tuple[UserId, ...], Meta(min_length=1)]
-    email: str = ""
-
-
-class RoleDocument(Closed, frozen=True, kw_only=True):
-    """Who holds a role: people by name, and Slack's user groups by id."""
-
-    people: tuple[str, ...] = ()
-    groups: tuple[GroupId, ...] = ()
 
 
 class EnvironmentDocument(Closed, frozen=True, kw_only=True):
@@ -319,43 +304,13 @@ def _cross_check(
     document: Document, config: ConfigDocument, plan_names: Collection[str] | None
 ) -> None:
     errors = (
-        *_accounts(config),
-        *_roles(config),
+        *mistakes_among(config.people, config.roles),
         *_commands(config),
         *_services(config, plan_names),
         *_hooks(config),
         *mistakes_in(config.freezes, {n: s.environments for n, s in config.services.items()}),
     )
     document.refuse(_by_line(document, errors))
-
-
-def _accounts(config: ConfigDocument) -> list[DocumentError]:
-    owners: dict[str, str] = {}
-    errors = []
-    for name, person in config.people.items():
-        for index, account in enumerate(person.slack):
-            owner = owners.setdefault(account, name)
-            place = ("people", name, "slack", index)
-            if owner != name:
-                hint = "one account belongs to one human being"
-                errors.append(DocumentError(place, f"{account} is {owner}'s already", hint))
-            elif account in person.slack[:index]:
-                errors.append(DocumentError(place, f"{account} is given twice", "keep one"))
-    return errors
-
-
-def _roles(config: ConfigDocument) -> list[DocumentError]:
-    errors = []
-    for name, role in config.roles.items():
-        if not role.people and not role.groups:
-            hint = "list `people` or `groups`"
-            errors.append(DocumentError(("roles", name), "nobody holds this role", hint))
-        for index, person in enumerate(role.people):
-            if person not in config.people:
-                place = ("roles", name, "people", index)
-                hint = nearest(person, config.people)
-                errors.append(DocumentError(place, f"there is no person {person!r}", hint))
-    return errors
 
 
 def _commands(config: ConfigDocument) -> list[DocumentError]:

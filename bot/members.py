@@ -1,0 +1,64 @@
+"""People and roles as the configuration names them."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta
+
+from bot.domain.documents import DocumentError, nearest
+from bot.domain.plan_terms import Closed
+
+UserId = Annotated[str, Meta(pattern=r"^[UW][A-Z0-9]{2,}$")]
+GroupId = Annotated[str, Meta(pattern=r"^S[A-Z0-9]{2,}$")]
+
+
+class PersonDocument(Closed, frozen=True, kw_only=True):
+    """One human being with all their accounts, the usual one first."""
+
+    slack: Annotated[tuple[UserId, ...], Meta(min_length=1)]
+    email: str = ""
+
+
+class RoleDocument(Closed, frozen=True, kw_only=True):
+    """Who holds a role: people by name, and Slack's user groups by id."""
+
+    people: tuple[str, ...] = ()
+    groups: tuple[GroupId, ...] = ()
+
+
+def mistakes_among(
+    people: Mapping[str, PersonDocument], roles: Mapping[str, RoleDocument]
+) -> list[DocumentError]:
+    """Accounts with two owners, roles that nobody holds, people whom nobody knows."""
+    return [*_accounts(people), *_roles(people, roles)]
+
+
+def _accounts(people: Mapping[str, PersonDocument]) -> list[DocumentError]:
+    owners: dict[str, str] = {}
+    errors = []
+    for name, person in people.items():
+        for index, account in enumerate(person.slack):
+            owner = owners.setdefault(account, name)
+            place = ("people", name, "slack", index)
+            if owner != name:
+                hint = "one account belongs to one human being"
+                errors.append(DocumentError(place, f"{account} is {owner}'s already", hint))
+            elif account in person.slack[:index]:
+                errors.append(DocumentError(place, f"{account} is given twice", "keep one"))
+    return errors
+
+
+def _roles(
+    people: Mapping[str, PersonDocument], roles: Mapping[str, RoleDocument]
+) -> list[DocumentError]:
+    errors = []
+    for name, role in roles.items():
+        if not role.people and not role.groups:
+            hint = "list `people` or `groups`"
+            errors.append(DocumentError(("roles", name), "nobody holds this role", hint))
+        for index, person in enumerate(role.people):
+            if person not in people:
+                place = ("roles", name, "people", index)
+                hint = nearest(person, people)
+                errors.append(DocumentError(place, f"there is no person {person!r}", hint))
+    return errors
