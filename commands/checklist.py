@@ -29,6 +29,7 @@ WITH_LISTS: Sequence[Meant] = (
     lambda r: r.phase is Phase.PREFLIGHT and _has_lists(r),
     lambda r: not r.ended and _has_lists(r),
     lambda r: r.phase is Phase.COMPLETED and _has_lists(r),
+    lambda r: not r.ended,
 )
 """Which rollout a tick means: one that waits for it, else one under way, else the last one."""
 

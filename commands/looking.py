@@ -8,9 +8,10 @@ import msgspec
 from bot.domain.checklists import checklists_of, required
 from bot.domain.holds import Asked, in_words
 from bot.domain.plan import Plan
+from bot.domain.preparing import open_words
 from bot.domain.preview import preview
 from bot.domain.release_types import approval_of, implied_type
-from bot.domain.rollout import BEFORE_TRAFFIC, Rollout
+from bot.domain.rollout import BEFORE_TRAFFIC, Phase, Rollout
 from bot.domain.units import format_duration
 from bot.domain.version_rules import tag_lines
 from bot.slack.replies import Reply
@@ -50,6 +51,8 @@ async def _status(call: Call) -> Reply:
         lines += outlook_lines(outlook, expires)
     elif rollout.reason:
         lines.append(rollout.reason)
+    if rollout.phase is Phase.PREFLIGHT:
+        lines.append(open_words(rollout))
     lines += [f"• {finding.shown} ({finding.verdict})" for finding in rollout.findings]
     request = rollout.rollback_request or (None if rollout.ended else rollout.request)
     if request is not None and not request.complete:

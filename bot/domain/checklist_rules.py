@@ -11,6 +11,9 @@ from bot.domain.units import parse_duration, parse_percent
 
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(%|ms|s|m|h|d)?(?![0-9A-Za-z])")
 _RULE = re.compile(r"(>=|<=|>|<)\s*([0-9]+(?:\.[0-9]+)?)\s*(%|ms|s|m|h|d)?")
+LONGEST_ID = 60
+"""Characters of the name of a list, or of an item: together they go with a button."""
+
 _TIMES = frozenset({"ms", "s", "m", "h", "d"})
 
 
@@ -67,7 +70,12 @@ def _check_preflight(plan: Plan) -> None:
 
 def _check_ids(document: ChecklistDocument, path: Path) -> None:
     seen: set[str] = set()
+    if len(str(path[-1])) > LONGEST_ID:
+        raise DocumentError(path, f"has a name of more than {LONGEST_ID} characters")
     for index, item in enumerate(document.items):
+        if len(item.id) > LONGEST_ID:
+            at: Path = (*path, "items", index, "id")
+            raise DocumentError(at, f"has more than {LONGEST_ID} characters")
         if item.id in seen:
             raise DocumentError((*path, "items", index, "id"), f"{item.id!r} is used twice")
         seen.add(item.id)

@@ -144,6 +144,7 @@ def request_words(rollout: Rollout) -> list[Block]:
     done = "everything required is ticked" if not left else f"{len(left)} left open by pass_rate"
     kind = " · ".join(escape(word) for word in (rollout.type, *rollout.labels) if word)
     lines = [
+        f"*Asked for:* {clock(rollout.created_at)}",
         f"*Checklists:* {_count(rollout, lists)}, {done}",
         f"*Takes about:* {format_duration(_length(rollout))}",
         f"*Traffic:* {_traffic(rollout.the_plan)}",
@@ -257,8 +258,8 @@ def _number(rollout: Rollout, item: Item) -> Block:
     wanted = f"Say {item.ask}." if item.ask else wanted
     return text_input(
         f"{VALUE}{item.key}",
-        clean(item.text),
-        hint=f"{wanted}{whom}",
+        cut(clean(item.text), LINE),
+        hint=cut(f"{wanted}{whom}", LINE),
         initial=tick.evidence if tick is not None and tick.ok else "",
         optional=True,
         most=200,

@@ -16,23 +16,33 @@ from bot.domain.events import (
     ItemTicked,
     Measured,
     PauseRequested,
+    PreflightPassed,
     QuarantineReleaseSigned,
     RollbackRequested,
     Signed,
 )
 from bot.domain.gates import Finding, Verdict
-from bot.domain.people import Actor
+from bot.domain.people import THE_BOT, Actor
 from bot.domain.plan import Approval, Plan
-from bot.domain.rollout import Phase, Rollout
+from bot.domain.plan_sections import (
+    ChecklistDocument,
+    ItemDocument,
+    PreflightDocument,
+    Sections,
+)
+from bot.domain.rollout import Phase, Rollout, Tick
 from bot.domain.watching import Watcher
 from tests.domain.builders import (
     ADA,
+    ARTIFACT,
     GRACE,
     NOW,
+    OLD,
     TWO_TO_ROLL_BACK,
     awaiting,
     condition,
     counted,
+    fresh,
     in_phase,
     plan,
     rolled_back,
@@ -41,6 +51,7 @@ from tests.domain.builders import (
     step,
     wave,
 )
+from tests.fakes.preparing import asked, prepared, ready, tick
 
 ACCOUNTS: Mapping[str, str] = {"mary": "U0MARY", "ada": "U0ADA", "grace": "U0GRACE"}
 
@@ -178,6 +189,21 @@ def reported() -> Rollout:
     return now
 
 
+def hostile_lists() -> Rollout:
+    """Items, roles and evidence that somebody wrote to see what happens, and very many of them."""
+    items = tuple(
+        ItemDocument(id=f"i{n}", text=LONG, by=(LONG,), value="> 1" if n % 7 == 0 else "")
+        for n in range(90)
+    )
+    lists = {f"list-{n}": ChecklistDocument(title=LONG, items=items) for n in range(3)}
+    evil = plan(
+        sections=Sections(preflight=PreflightDocument(checklists=tuple(lists)), checklists=lists)
+    )
+    rollout = step(fresh(evil), PreflightPassed(ARTIFACT, OLD, "q1"))
+    no = Tick("list-0/i1", False, LONG, NOW, LONG)
+    return msgspec.structs.replace(rollout, items={"list-0/i1": no}, reason=LONG)
+
+
 SCENES: Mapping[str, Callable[[], Rollout]] = {
     **{phase.value: partial(in_phase, phase) for phase in Phase},
     "half signed": half_signed,
@@ -197,6 +223,13 @@ SCENES: Mapping[str, Callable[[], Rollout]] = {
     "reported": reported,
     "extended": lambda: msgspec.structs.replace(soaking(), soak_extra=timedelta(minutes=5)),
     "many gates": many_gates,
+    "lists open": prepared,
+    "lists checked": lambda: step(prepared(("tests",)), tick("code/tests", THE_BOT, ok=False)),
+    "lists half done": lambda: step(prepared(stages=("ship", "code")), tick("stages/ship")),
+    "lists done": lambda: ready(prepared()),
+    "lists signed": lambda: step(asked(prepared()), signed(ADA, asked(prepared()))),
+    "lists taken back": lambda: step(asked(prepared()), tick("code/scan", ok=False)),
+    "hostile lists": hostile_lists,
     "hostile": hostile,
     "hostile live": hostile_live,
 }
