@@ -74,7 +74,7 @@ def _plan(args: argparse.Namespace, shell: Shell, place: "Place") -> "Plan":
     """The plan as this environment measures it, without what shall be left out."""
     from bot.domain.documents import DocumentError, nearest
     from bot.domain.plan_compile import measured_by
-    from bot.replay.play import without
+    from bot.replay.played import without
 
     try:
         plan = measured_by(plan_of(args, shell, args.plan), place.define)
@@ -127,7 +127,7 @@ def _measured(
     Raises ProblemError for a metric that has to be there and is not.
     """
     from bot.cli.replay_data import judged, needed
-    from bot.replay.play import without
+    from bot.replay.played import without
 
     asked = ", ".join(_left_out(args))
     notes = [f"Left out, as asked for: {asked}."] if asked else []

@@ -7,14 +7,14 @@ from typing import Any
 from bot.cli.shell import table
 from bot.domain.gates import Finding
 from bot.domain.units import format_duration, format_weight
-from bot.replay.report import Band, Replay
+from bot.replay.report import Band, Fired, Replay
 
 _INSTANT = re.compile(r"t\[([0-9]+)\]")
 _PERSON = re.compile(r"@\[([^\]]+)\]")
 
 ASSUMED = (
-    "Signatures and answers are taken as given at once, and the target as obeying at once. The "
-    "traffic is as it was recorded, whatever weight the plan asks for."
+    "Checklists count as ticked, signatures and answers as given at once, the target as obeying at "
+    "once. The traffic is as it was recorded, whatever weight the plan asks for."
 )
 
 
@@ -34,15 +34,25 @@ def lines(replay: Replay, *, log: bool = False) -> list[str]:
     shown = [f"{replay.plan}, {span}, points {format_duration(replay.step)} apart", ""]
     shown += _waves(replay, long=long)
     if replay.fired:
-        fired = [
-            ("", _clock(f.at, long=long), f.id, f.do, f"{f.text} ({f.shown})") for f in replay.fired
-        ]
-        shown += ["", "Fired:", *table(fired)]
+        shown += ["", "Fired:", *table(_fired(replay, long=long))]
     if log:
         rows = [("", _clock(s.at, long=long), plain(s.text)) for s in replay.said if not s.paged]
         shown += ["", "Posted:", *table(rows)]
     shown += ["", f"End: {outcome(replay)}"]
     return [*shown, *(f"Note: {note}" for note in (*replay.notes, ASSUMED))]
+
+
+def _fired(replay: Replay, *, long: bool) -> list[tuple[str, ...]]:
+    """Each condition once, at the time when it fired first."""
+    found: dict[str, list[Fired]] = {}
+    for each in replay.fired:
+        found.setdefault(each.id, []).append(each)
+    rows: list[tuple[str, ...]] = []
+    for first, *more in found.values():
+        until = f", {len(more) + 1} times until {_clock(more[-1].at, long=long)}" if more else ""
+        told = f"{first.text} ({first.shown}){until}"
+        rows.append(("", _clock(first.at, long=long), first.id, first.do, told))
+    return rows
 
 
 def _waves(replay: Replay, *, long: bool) -> list[str]:

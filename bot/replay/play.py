@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from bot.domain.approvals import ANY
 from bot.domain.conditions import Condition
 from bot.domain.decisions import begin, decide
 from bot.domain.events import (
@@ -40,7 +41,7 @@ from bot.domain.events import (
 )
 from bot.domain.gates import Finding, Verdict
 from bot.domain.people import THE_BOT, Actor
-from bot.domain.plan import Plan, Wave
+from bot.domain.plan import Plan
 from bot.domain.recording import Recording
 from bot.domain.requests import open_items
 from bot.domain.rollout import BEFORE_TRAFFIC, Phase, Rollout
@@ -48,11 +49,15 @@ from bot.engine.catalogue import Catalogue, ServiceTarget
 from bot.engine.changes import seen_in
 from bot.engine.looking import LONGEST_GAP, RolloutLook
 from bot.ports import Op, Release
+from bot.replay.played import holding, paced, prepared
 from bot.replay.report import Band, Fired, Replay, Said
 from bot.replay.stage import Hands, Recorded, Stage
 
 REQUESTER = Actor("requester", "UREQUESTER", ("requester",))
 ROLLOUT = "replay"
+
+WATCH = "watch"
+"""What the time after promotion is called, as waves are."""
 
 SPINS = 100
 """So many looks at one instant mean that time no longer goes on."""
@@ -92,7 +97,7 @@ class _Player:
         self._step = recording.step
         self._clock = Hands(start)
         self._follows = plan.poll <= self._step
-        self._plan = _paced(plan, self._step) if self._follows else plan
+        self._plan = prepared(paced(plan, self._step) if self._follows else plan)
         self._times = _times(recording)
         self._stage = Stage(Release(names.current, f"recorded:{names.current}"))
         target = ServiceTarget(
@@ -224,9 +229,9 @@ class _Player:
     # --- people -------------------------------------------------------------------------
 
     def _signers(self) -> list[Actor]:
-        """As many people as the plan has seats, each with the role of one."""
-        rule = self._plan.approval
-        roles = [*rule.roles, *["signer"] * rule.any]
+        """As many people as there are seats, each with the role of one."""
+        request = self._rollout.request
+        roles = [seat if seat != ANY else "signer" for seat in request.seats] if request else []
         return [Actor(f"signer-{n}", f"USIGNER{n}", (role,)) for n, role in enumerate(roles, 1)]
 
     def _signatures(self) -> Iterator[Signed]:
@@ -282,7 +287,7 @@ class _Player:
         wave = self._plan.waves[mark.wave]
         self._bands.append(
             Band(
-                wave="watch" if watching else wave.id,
+                wave=WATCH if watching else wave.id,
                 weight=mark.weight,
                 began_at=mark.applied_at,
                 soak=self._plan.keep_previous if watching else wave.soak,
@@ -292,13 +297,20 @@ class _Player:
     def _close_band(self, before: Rollout, after: Rollout, event: Any, now: datetime) -> None:
         if not self._bands or self._bands[-1].ended_at is not None:
             return
-        findings = () if before.phase is Phase.WATCHING else self._findings(before, event, now)
+        watched = self._bands[-1].wave == WATCH
+        findings = () if watched else self._findings(before, event, now)
+        self._close(before, findings, now, after.phase)
+
+    def _close(
+        self, rollout: Rollout, findings: tuple[Finding, ...], at: datetime, phase: Phase
+    ) -> None:
+        watched = self._bands[-1].wave == WATCH
         self._bands[-1] = msgspec.structs.replace(
             self._bands[-1],
-            ended_at=now,
-            extended=before.soak_extra,
-            findings=findings,
-            led_to=after.phase.value,
+            ended_at=at,
+            extended=timedelta() if watched else rollout.soak_extra,
+            findings=() if watched else findings,
+            led_to=phase.value,
         )
 
     def _findings(self, before: Rollout, event: Any, now: datetime) -> tuple[Finding, ...]:
@@ -306,7 +318,7 @@ class _Player:
 
         The same event is decided once more for a plan that stops where this one goes on.
         """
-        held = msgspec.structs.replace(before, plan=_holding(self._plan))
+        held = msgspec.structs.replace(before, plan=holding(self._plan))
         found, _ = decide(held, event, now)
         return found.findings or before.findings
 
@@ -314,13 +326,7 @@ class _Player:
         """All that was written down."""
         rollout = self._rollout
         if self._bands and self._bands[-1].ended_at is None:
-            self._bands[-1] = msgspec.structs.replace(
-                self._bands[-1],
-                ended_at=rollout.ended_at or end,
-                extended=rollout.soak_extra,
-                findings=rollout.findings if rollout.phase is not Phase.WATCHING else (),
-                led_to=rollout.phase.value,
-            )
+            self._close(rollout, rollout.findings, rollout.ended_at or end, rollout.phase)
         return Replay(
             plan=self._plan.name,
             start=self._start,
@@ -336,20 +342,6 @@ class _Player:
             said=tuple(self._said),
             looks=self._looks,
         )
-
-
-def _paced(plan: Plan, step: timedelta) -> Plan:
-    """The plan, looked at when there is a new point: between two points nothing is different.
-
-    The plan's own looks come late enough that each point and each end of a window is one by itself.
-    """
-    return msgspec.structs.replace(plan, poll=max(plan.poll, step * 2))
-
-
-def _holding(plan: Plan) -> Plan:
-    """The plan with waves that wait at their end, and hold where they would go back."""
-    waves = tuple(msgspec.structs.replace(w, asks=True, on_breach="pause") for w in plan.waves)
-    return msgspec.structs.replace(plan, waves=waves)
 
 
 def _times(recording: Recording) -> deque[datetime]:
@@ -369,24 +361,3 @@ def _release(effect: Prepare | SetTraffic | Promote | Retire | SwitchBack) -> Re
 def _watched(rollout: Rollout) -> tuple[Condition, ...]:
     plan, wave = rollout.the_plan, rollout.current_wave
     return (*plan.triggers_of(wave), *(c for level in plan.alerts.values() for c in level))
-
-
-def without(plan: Plan, metrics: Iterable[str]) -> Plan:
-    """The plan without the conditions on some metrics."""
-    left_out = frozenset(metrics)
-
-    def kept(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-        return tuple(
-            c for c in conditions if c.comparison is None or c.comparison.subject not in left_out
-        )
-
-    def wave(each: Wave) -> Wave:
-        gates, triggers = kept(each.gates), kept(each.triggers)
-        return msgspec.structs.replace(each, gates=gates, triggers=triggers)
-
-    return msgspec.structs.replace(
-        plan,
-        waves=tuple(wave(each) for each in plan.waves),
-        triggers=kept(plan.triggers),
-        alerts={level: kept(conditions) for level, conditions in plan.alerts.items()},
-    )

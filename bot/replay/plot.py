@@ -142,10 +142,17 @@ def _notes(replay: Replay) -> Iterator[Note]:
         first, more = fired[0], len(fired) - 1
         again = f", and {more} more time{'s' if more > 1 else ''}" if more else ""
         text = f"{first.id}, {first.do}: {first.text} ({first.shown}){again}"
-        yield Note(str(number), f"{first.at:%H:%M:%S}  {text}", first.do != Action.NOTIFY)
+        grave = first.do != Action.NOTIFY
+        yield Note(str(number), _cut(f"{first.at:%H:%M:%S}  {text}"), grave)
     if replay.ended_at is not None:
         text = f"{replay.ended_at:%H:%M:%S}  {_end(replay)}"
-        yield Note(str(number + 1), text, replay.phase != "completed")
+        yield Note(str(number + 1), _cut(text), replay.phase != "completed")
+
+
+def _cut(text: str) -> str:
+    """As much as fits in a line; the whole is in the description."""
+    most = int((WIDTH - LEFT - ROW) / LETTER)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _by_condition(replay: Replay) -> dict[str, list[Fired]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.plans import library
 from bot.replay.files import parse
 from tests.cli.recordings import clock, errors, failing, instant, keep, series
 from tests.cli.typed import Typed, typed
@@ -210,6 +211,23 @@ def test_a_plan_of_hours_is_looked_at_when_there_is_something_new(tmp_path: Path
     assert "completed at 2026-03-01 18:00:00 UTC, after 9h" in done.out
 
 
+def steady(metric: str, kind: str, track: str) -> dict[str, Any]:
+    """Nothing out of the ordinary for twenty minutes."""
+    numbers = {"ratio": (0, 900), "quantile": (900, 900, 900), "probe": (1,)}.get(kind, (0,))
+    edges = {"edges": [0.1, 10]} if kind == "quantile" else {}
+    return series(metric, kind, lambda _: numbers, 20, track=track, **edges)
+
+
+@pytest.mark.parametrize("name", library().names())
+def test_every_plan_that_comes_with_the_program_can_be_replayed(name: str, tmp_path: Path) -> None:
+    plan = library().get(name)
+    kept = [steady(n, m.kind, t) for n, m in plan.metrics.items() for t in ("canary", "baseline")]
+    done = typed("plan", "replay", name, "--data", keep(tmp_path, *kept), "--json")
+    assert done.code == 0, done.err
+    assert done.json["waves"][0]["wave"] == plan.waves[0].id
+    assert done.json["waves"][0]["verdict"] != "unknown"
+
+
 # --- what is written ------------------------------------------------------------------------
 
 
@@ -221,6 +239,16 @@ def test_the_lines_say_when_what_and_by_which_numbers(tmp_path: Path) -> None:
     assert "Moving 5 % to canary (wave 1 of 2)." in out
     assert "t[" not in out
     assert "End: rolled back at 2026-03-01 09:16:00 UTC, after 16m" in out
+
+
+def test_what_fires_again_and_again_takes_one_line(plan: Path, tmp_path: Path) -> None:
+    def tight(since: timedelta) -> tuple[float]:
+        return (0.95,) if since.seconds // 60 in {2, 5, 8} else (0.5,)
+
+    data = keep(tmp_path, errors(), series("memory", "gauge", tight, 60))
+    out = replayed(plan, data).out
+    assert out.count("memory > 90%") == 1
+    assert "09:02:00  memory  notify  memory > 90% (95%, limit 90%), 3 times until 09:08:00" in out
 
 
 @pytest.mark.parametrize("name", ["kept.csv", "kept.json"])
