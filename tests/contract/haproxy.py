@@ -24,7 +24,7 @@ class Slot:
     """What runs in one slot: `servers` HTTP servers that share a version and an error rate.
 
     An empty version answers 503 everywhere, health included: nothing is installed. Clear `gate` to
-    hold requests back; `reached` is set by the first one.
+    hold requests back; `reached` is set by the first one. `requests` and `failed` are counted.
     """
 
     def __init__(self, name: str, servers: int, randomness: Random, folder: Path) -> None:
@@ -33,6 +33,7 @@ class Slot:
         self.error_rate = 0.0
         self.healthy = True
         self.requests = 0
+        self.failed = 0
         self.reached = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
@@ -72,8 +73,9 @@ class Slot:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                status = await self._status(head.split(b" ")[1])
-                body = self.version.encode()
+                path = head.split(b" ")[1]
+                status = await self._status(path)
+                body = b'{"status": "healthy"}' if path == b"/health" else self.version.encode()
                 writer.write(
                     f"HTTP/1.1 {status} .\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
                 )
@@ -92,7 +94,10 @@ class Slot:
         self.reached.set()
         await asyncio.sleep(self.delay)
         await self.gate.wait()
-        return 500 if self._randomness.random() < self.error_rate else 200
+        if self._randomness.random() >= self.error_rate:
+            return 200
+        self.failed += 1
+        return 500
 
 
 class Process:

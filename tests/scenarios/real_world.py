@@ -159,13 +159,19 @@ async def a_team(bot_url: Callable[[], str]) -> AsyncIterator[tuple[Team, str]]:
         yield Team(standin), url
 
 
+ROLES = {"release_manager": "mary", "security": "ada", "operations": "grace", "product": "alan"}
+
+
 def configuration(
-    deployer: Mapping[str, Any], metrics: Mapping[str, Any], plan: str = "swift"
+    deployer: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    plan: str = "swift",
+    roles: Mapping[str, str] = ROLES,
+    **more: Any,
 ) -> Json:
-    """countersign.yml of one service (JSON is YAML)."""
+    """countersign.yml of one service (JSON is YAML). more: further keys of its environment."""
     people = {"mary": "U0MARY", "ada": "U0ADA", "grace": "U0GRACE", "alan": "U0ALAN"}
-    roles = {"release_manager": "mary", "security": "ada", "operations": "grace", "product": "alan"}
-    place = {"deployer": deployer, "metrics": metrics}
+    place = {"deployer": deployer, "metrics": metrics, **more}
     return {
         "schema": 1,
         "plans": ["./plans"],
@@ -236,10 +242,10 @@ class Installation:
     def haproxy(self) -> Process:
         return self.fleet.processes[0]
 
-    async def start(self, version: str) -> str:
-        """Ask for a release, have it signed by two people; its id."""
+    async def start(self, version: str, signers: Sequence[str] = ("U0ADA", "U0GRACE")) -> str:
+        """Ask for a release, have it signed; its id."""
         await self.team.say("U0MARY", f"/release start {version}")
-        for person in ("U0ADA", "U0GRACE"):
+        for person in signers:
             await self.team.click(person, "approve", version)
         return (await self.newest()).id
 
@@ -286,7 +292,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.02)
 
 
-def _scraped(url: str, targets: int) -> bool:
+def scraped(url: str, targets: int) -> bool:
     with urllib.request.urlopen(f"{url}/api/v1/query?query=up==1", timeout=5) as answer:
         return len(json.load(answer)["data"]["result"]) == targets
 
@@ -336,7 +342,7 @@ async def installation(
         await asyncio.to_thread(prometheus.start)
         stack.push_async_callback(asyncio.to_thread, prometheus.stop)
         # It takes some seconds until it knows its targets, which no installation begins with.
-        await until(lambda: asyncio.to_thread(_scraped, prometheus.url, processes))
+        await until(lambda: asyncio.to_thread(scraped, prometheus.url, processes))
         bound = stack.enter_context(listening(HOST, 0))
         bot_url = f"http://{HOST}:{bound.getsockname()[1]}/slack/events"
         team, slack = await stack.enter_async_context(a_team(lambda: bot_url))
