@@ -318,6 +318,7 @@ def test_a_person_may_advance_on_thin_evidence_but_not_on_bad() -> None:
     assert "soak is not over" in whispered(b.soaking(), AdvanceRequested(ADA))
 
 
+@pytest.mark.requirement("X-25")
 def test_missing_measurements_stop_the_soak_clock_and_page_after_two_minutes() -> None:
     unknown = Measurement("error_rate", Track.CANARY, Unknown("Prometheus does not answer"))
     look = Measured((unknown,), 30 * MINUTE, b.seen(5.0))

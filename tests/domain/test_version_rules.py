@@ -26,6 +26,7 @@ TAGGED = VersionDocument(tag="prod-v{version}", backup_tag="prod-backup-%Y%m%d-%
         (TAGGED, "v1.2.0", "1.2.0"),
     ],
 )
+@pytest.mark.requirement("X-28")
 def test_a_version_is_meant_by_itself_or_by_its_tag(
     rules: VersionDocument, text: str, version: str
 ) -> None:
@@ -43,6 +44,7 @@ def test_a_version_is_meant_by_itself_or_by_its_tag(
         (ANY, "v", "is not a version"),
     ],
 )
+@pytest.mark.requirement("W-038", "C-066", "X-28")
 def test_what_a_plan_does_not_release_is_refused_with_the_reason(
     rules: VersionDocument, text: str, words: str
 ) -> None:
@@ -51,6 +53,7 @@ def test_what_a_plan_does_not_release_is_refused_with_the_reason(
     assert words in str(caught.value)
 
 
+@pytest.mark.requirement("X-28")
 def test_tags_are_told_where_they_are_not_the_version_itself() -> None:
     assert tag_lines(ANY, "v1.2.0", "", NOW) == []
     assert tag_lines(TAGGED, "v1.2.0", "", NOW) == [
