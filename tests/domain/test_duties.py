@@ -226,7 +226,7 @@ def test_a_part_that_took_too_long_is_named_and_people_are_called() -> None:
     assert any("Over the plan's time: execute" in e.text for e in effects if isinstance(e, Page))
 
 
-@pytest.mark.requirement("W-147", "S-050")
+@pytest.mark.requirement("W-147", "S-050", "P-117")
 def test_a_version_before_that_is_not_well_is_told_and_nothing_is_ticked() -> None:
     seen, effects = response.decide(back(), Verified(False, "health fails"), after(900))
     assert ("Check: health", False) in words(seen)

@@ -157,6 +157,7 @@ def test_a_freeze_of_something_unknown_is_a_mistake() -> None:
     assert "used twice" in twice[0].problem
 
 
+@pytest.mark.requirement("C-120")
 def test_low_traffic_is_every_day_unless_days_are_named() -> None:
     written = LowTrafficDocument(from_="22:00", until="06:00", zone="Europe/Berlin")
     windows = low_traffic(written, ())

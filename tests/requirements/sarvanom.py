@@ -14,7 +14,7 @@ GOOD = {
 
 TRIGGERS = [
     Rule(
-        ("S2-20", "S-042"),
+        ("S2-20", "S-042", "S-083"),
         PLAN,
         "p5",
         "error_rate",
@@ -52,7 +52,7 @@ REPORTS = [Report(("S2-22b", "S-045"), PLAN, "p5", "data_integrity", "rollback")
 
 GATES = [
     Gate(
-        ("S2-23a", "S-034", "S-069", "X-03"),
+        ("S2-23a", "S-034", "S-038", "S-069", "X-03"),
         plan,
         wave,
         "error_rate",
@@ -65,7 +65,7 @@ GATES = [
     for plan, wave in [(PLAN, "p5"), (PLAN, "p25"), (PLAN, "p50"), (MAJOR, "p5")]
 ] + [
     Gate(
-        ("S2-23b", "S-035", "S-069"),
+        ("S2-23b", "S-035", "S-038", "S-069"),
         PLAN,
         "p5",
         "response_time",

@@ -117,7 +117,7 @@ STEPS = [
         "w1",
         BOT,
         (
-            ("B-126", "Turn the flag batch-patches-v1 off", "back"),
+            ("B-126 B-030", "Turn the flag batch-patches-v1 off", "back"),
             ("B-127", "Check: nothing is counted any more", "verified"),
             ("B-133", "Post in #alerts-critical", PEOPLE),
             ("B-134", "Post in the status page", PEOPLE),
@@ -181,8 +181,8 @@ STEPS = [
         pytest.param(
             steps,
             index,
-            id=f"{row}-{steps.plan}-{index}",
-            marks=pytest.mark.requirement(row),
+            id=f"{row.split()[0]}-{steps.plan}-{index}",
+            marks=pytest.mark.requirement(*row.split()),
         )
         for steps in STEPS
         for index, (row, _, _) in enumerate(steps.expected)

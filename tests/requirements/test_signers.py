@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from bot.domain.decisions import decide
-from bot.domain.events import PauseRequested, RollbackRequested, Signed, SwitchBack
+from bot.domain.events import ItemTicked, PauseRequested, RollbackRequested, Signed, SwitchBack
 from bot.domain.people import Actor
 from bot.domain.rollout import Phase, Rollout
 from tests.domain import builders as b
@@ -45,7 +45,7 @@ SEATS = [
         ("product_manager", "ciso", "operations"),
         optional=("legal",),
     ),
-    Seats(("S3-05", "C-047", "C-094", "C-095"), "crypto-watch-linear", LEADS),
+    Seats(("S3-05", "C-047", "C-050", "C-094", "C-095"), "crypto-watch-linear", LEADS),
     Seats(("S3-05", "C-096"), "crypto-watch-linear", (*LEADS, "product_owner"), type="major"),
     Seats(("S3-06a", "S-003"), "sarvanom-hotfix", ("senior_engineer", "security_team")),
     Seats(("S3-06b", "S-006"), "sarvanom-feature", FEATURE),
@@ -136,3 +136,24 @@ def test_anybody_may_stop_any_release_at_once(plan: str) -> None:
     drive.happens(PauseRequested(b.NOBODY, "the tills are slow"))
     assert drive.is_in(Phase.PAUSED)
     assert drive.rollout.paused_from is Phase.SOAKING
+
+
+@pytest.mark.requirement("C-117", "S-115", "X-23")
+@pytest.mark.parametrize("plan", ["crypto-watch-linear", "sarvanom-feature"])
+def test_where_the_plan_asks_for_no_signature_one_word_takes_it_back(plan: str) -> None:
+    drive = Drive(plan, plans().get(plan).waves[0].id)
+    drive.happens(RollbackRequested(b.GRACE, "users see errors", "q9"))
+    assert drive.done == "rollback"
+    assert [e.version for e in drive.effects if isinstance(e, SwitchBack)] == ["v1.1.0"]
+
+
+@pytest.mark.requirement("W-072")
+def test_somebody_says_that_it_was_looked_at_in_production_when_it_is_there() -> None:
+    drive = Drive("whispercache-canary", "full")
+    drive.rollout = msgspec.structs.replace(drive.rollout, looked=True)
+    nobody = Actor("nina", "U0NINA", ("product",))
+    drive.happens(ItemTicked(nobody, "production-deployment/validated", ok=True))
+    assert not drive.rollout.items
+    lead = Actor("mary", "U0MARY", ("release_manager",))
+    drive.happens(ItemTicked(lead, "production-deployment/validated", ok=True))
+    assert drive.rollout.items["production-deployment/validated"].person == "mary"
