@@ -28,7 +28,7 @@ HIGHEST = 700.0
 Centres = tuple[float | None, float | None]
 """The shares thought likeliest beforehand when asking about the target, and about `rule_out`."""
 
-_HALVINGS = 80
+_HALVINGS = 50
 _SMALLEST = 1e-12
 
 
