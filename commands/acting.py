@@ -59,6 +59,14 @@ async def _confirm(call: Call) -> Reply | None:
     return None
 
 
+async def _choose(call: Call) -> Reply | None:
+    """Choose how to go on after a pause: /release choose OPTION REASON."""
+    option = call.parsed.get("option").lower().replace("-", "_")
+    given = Given(gate=option, text=call.parsed.get("reason"), new_id=call.intent.id)
+    await act(call, "choose", given)
+    return None
+
+
 VERBS: Sequence[Verb] = (
     Verb("approve", "Sign what waits for you.", _acting("approve"), _grammar("a comment")),
     Verb("reject", "Say no; the release ends.", _acting("reject"), _grammar("why")),
@@ -70,6 +78,17 @@ VERBS: Sequence[Verb] = (
         "Decide on thin evidence that a wave has passed.",
         _acting("advance"),
         _grammar("why"),
+    ),
+    Verb(
+        "choose",
+        "Choose how to go on when a wave has paused and its plan leaves that to people.",
+        _choose,
+        Grammar(
+            (
+                Argument("option", "one of the ways that the card shows", required=True),
+                Argument("reason", "why; it is kept", rest=True),
+            )
+        ),
     ),
     Verb("extend", "Soak longer.", _acting("extend"), _grammar("by how much, like 10m")),
     Verb(

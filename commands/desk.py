@@ -17,10 +17,12 @@ from bot.slack.aftercare import DECLINE, DECLINE_FORM, SIGN_OFF, decline_form
 from bot.slack.checklists import CHECKLIST, EVIDENCE
 from bot.slack.modals import (
     APPROVE_COMMENT,
+    DECISION,
     RELEASE_START,
     ROLLBACK_CONFIRM,
     ReleaseForm,
     approve_comment,
+    decision,
     filled_in,
     release_start,
     rollback_confirm,
@@ -125,6 +127,8 @@ class Desk:
         if intent.name == "tick_item":
             gate, ok = answer_of(value.argument)
             given = replace(given, gate=gate, ok=ok)
+        if intent.name == "choose":
+            given = replace(given, gate=value.argument)
         await self._act(intent, intent.name, value.rollout_id, given)
         return None
 
@@ -157,12 +161,20 @@ class Desk:
             rollout_id, _, digest = intent.private_metadata.partition(":")
             given = Given(digest=digest, text=fields.get("comment", ""), new_id=intent.id)
             await self._act(intent, "approve", rollout_id, given)
+        if intent.name == DECISION:
+            await self._decided(intent, fields.get("reason", ""))
         if intent.name == CHECKLIST:
             await checklist.save(self.context, intent)
         if intent.name == DECLINE_FORM:
             reason = fields.get("reason", "")
             await aftercare.refused(self.context, intent, intent.private_metadata, reason)
         return None
+
+    async def _decided(self, intent: Intent, reason: str) -> None:
+        """A decision whose reason was asked for."""
+        rollout_id, action, option = intent.private_metadata.split(":", 2)
+        given = Given(gate=option, text=reason, new_id=intent.id)
+        await self._act(intent, action, rollout_id, given)
 
     def _start_call(self, intent: Intent, fields: Mapping[str, str]) -> Call:
         words = {
@@ -228,6 +240,8 @@ class Desk:
                 return await self._rollback_form("", intent, now=False)
         if intent.kind == "action" and intent.name == "break_glass":
             return await self._rollback_form(decode(intent.value).rollout_id, intent, now=True)
+        if intent.kind == "action" and intent.name in {"choose", "advance"}:
+            return await self._decision_form(intent)
         if intent.kind == "action" and intent.name == "approve":
             return await self._comment_form(intent)
         if intent.kind == "action" and intent.name == CHECKLIST:
@@ -251,6 +265,20 @@ class Desk:
                 return approve_comment(rollout, purpose, metadata)
             return None
         return None
+
+    async def _decision_form(self, intent: Intent) -> Mapping[str, Any] | None:
+        """Where a decision is kept with its reason, the button asks for it."""
+        value = decode(intent.value)
+        rollout = await self.context.finder.find(value.rollout_id)
+        if rollout is None:
+            return None
+        metadata = f"{rollout.id}:{intent.name}:{value.argument}"
+        if intent.name == "choose":
+            what = f"Choose {value.argument.replace('_', ' ')}"
+            return decision(rollout, what, metadata) if value.argument in rollout.options else None
+        rule = rollout.the_plan.advance_approval
+        wanted = rule is not None and rule.comment_required
+        return decision(rollout, "Advance", metadata) if wanted else None
 
     def urgent(self, intent: Intent) -> bool:
         """A rollback goes on as if it had been typed out when its dialog can't be opened."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.domain.decisions import begin
 from bot.domain.documents import nearest
 from bot.domain.plan import Plan
-from bot.domain.plan_compile import measured_by
+from bot.domain.plan_compile import measured_by, paced_for
 from bot.domain.release_types import implied_type, known_types, label_problem, suits
 from bot.domain.rollout import Rollout
 from bot.domain.version_rules import released
@@ -88,7 +88,7 @@ def chosen_plan(context: Context, target: ServiceTarget, given: Parsed) -> Plan:
             f"{plan.name} is not for {type_} releases. Name a plan with --plan, or set "
             f"`plans: {{{type_}: PLAN}}` for {target.service} in the configuration."
         )
-    return measured_by(plan, target.define)
+    return paced_for(measured_by(plan, target.define), target.environment)
 
 
 def labels_of(given: Parsed, plan: Plan) -> tuple[str, ...]:

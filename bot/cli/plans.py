@@ -12,7 +12,7 @@ from bot.cli.written import library_of, named, settings_of
 if TYPE_CHECKING:
     from bot.domain.freezes import Freeze
     from bot.domain.plan import Plan
-    from bot.domain.preview import Preview
+    from bot.domain.preview import Preview, WavePreview
 
 BUILT_IN = "built-in "
 """What the names of files that come with the program begin with."""
@@ -120,7 +120,7 @@ def _schedule(plan: "Plan", seen: "Preview") -> list[str]:
         )
         for wave in seen.waves
     ]
-    waits = [what for wave in seen.waves for what in wave.waits_for]
+    waits = dict.fromkeys(what for wave in seen.waves for what in wave.waits_for)
     return [
         f"{plan.name}: {plan.summary}".removesuffix(": "),
         *(f"In the way: {words(text)}" for text in seen.in_the_way),
@@ -128,6 +128,7 @@ def _schedule(plan: "Plan", seen: "Preview") -> list[str]:
         *table(rows),
         f"In all {format_duration(seen.total)}, if nothing waits for a person; "
         f"{format_duration(seen.longest)} when every wave needs more evidence.",
+        *(f"{wave.traffic:g} %: {line}" for wave in seen.waves for line in _ways(wave)),
         *(f"Waits for: {what}" for what in waits),
         f"One can go back until {seen.can_go_back_until:%Y-%m-%d %H:%M:%S %Z}.",
         f"Signed by: {', '.join(seen.signers)}",
@@ -150,6 +151,21 @@ def _freezes(args: argparse.Namespace, shell: Shell) -> "tuple[Freeze, ...]":
     settings = settings_of(args, shell)
     found = freezes(settings.config.freezes) if settings is not None else ()
     return tuple(freeze for freeze in found if not freeze.services)
+
+
+def _ways(wave: "WavePreview") -> list[str]:
+    """How a wave goes besides its traffic and its gates."""
+    said = {
+        "for": (wave.audience,),
+        "in steps": (wave.ramp,),
+        "status": wave.posts,
+        "meetings": wave.meetings,
+        "stand by": wave.standby,
+        "when it breaks": wave.steps,
+        "people choose from": wave.options,
+    }
+    listed = {word: "; ".join(part for part in parts if part) for word, parts in said.items()}
+    return [f"{word} {text}" for word, text in listed.items() if text]
 
 
 def _schema(args: argparse.Namespace, shell: Shell) -> int:

@@ -21,6 +21,7 @@ class Act(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     ADVANCE = "advance"
+    CHOOSE = "choose"
     EXTEND = "extend"
     STEP_BACK = "step back"
     CANCEL = "cancel"
@@ -37,12 +38,16 @@ RISING = frozenset(
         Act.TURN_DOWN,
         Act.RESUME,
         Act.ADVANCE,
+        Act.CHOOSE,
         Act.TICK,
         Act.RELEASE_QUARANTINE,
         Act.CLOSE_REPORT,
     }
 )
 """Acts after which traffic may rise, or does not fall: they need a role that is known now."""
+
+DECIDING = frozenset({Act.ADVANCE, Act.CHOOSE})
+"""Acts that a plan can leave to certain roles: see `approvals.advance`."""
 
 ANYBODY = frozenset({Act.PAUSE, Act.WITHDRAW})
 """Acts open to every member: stopping needs nobody's leave."""
@@ -61,9 +66,20 @@ def refusal(act: Act, actor: Actor, rollout: Rollout | None) -> str | None:
             "Pause and rollback still work; try again in a minute."
         )
     asked = rollout is not None and actor.person == rollout.requested_by.person
+    if rollout is not None and act in DECIDING and actor.roles:
+        return _not_the_decider(act, actor, rollout)
     if actor.roles or (act not in RISING and asked):
         return None
     return (
         f"You hold no role that may {act}. Ask somebody who does; roles are listed under `roles:` "
         "in the bot's configuration."
     )
+
+
+def _not_the_decider(act: Act, actor: Actor, rollout: Rollout) -> str | None:
+    """Why this is for somebody else to decide; None: it isn't."""
+    rule = rollout.plan.advance_approval if rollout.plan is not None else None
+    if rule is None or not rule.roles or set(rule.roles) & set(actor.roles):
+        return None
+    who = " or ".join(role.replace("_", " ") for role in rule.roles)
+    return f"Whether to {act} is for {who} to decide here. Everybody may pause it or roll it back."

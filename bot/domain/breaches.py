@@ -118,7 +118,8 @@ def breach(rollout: Rollout, now: datetime, do: Action, why: str) -> Decision:
         case Action.PAUSE:
             if rollout.phase in _HELD:
                 return rollout, show(why, page=why)
-            return pause(rollout, now, why, page=True)
+            offered = change(rollout, options=rollout.current_wave.options)
+            return pause(offered, now, why, page=True)
         case Action.NOTIFY:
             return rollout, show(why)
         case _:
@@ -134,4 +135,6 @@ def _step_back(rollout: Rollout, now: datetime, why: str) -> Decision:
         case Phase.PROMOTING | Phase.WATCHING:
             return roll_back(rollout, now, why, "countersign")
         case _:
-            return step_back(rollout, now, rollout.current_wave.step_back_to or 0.0, why)
+            retry = rollout.wave if rollout.retry is None else rollout.retry
+            back = rollout.current_wave.step_back_to or 0.0
+            return step_back(rollout, now, back, why, retry=retry)

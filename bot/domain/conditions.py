@@ -2,6 +2,7 @@
 
     error_rate < 0.1%          latency_p99 > 2x baseline       error_rate > baseline + 1pp
     health != ok               response_time < baseline + 10%  error_rate > wave(w1) + 5pp
+    alerts(critical) == 0      levels(target) == missed        trend(error_rate) < 0
 
 Everything is turned into base units here, once: shares are 0..1, times are seconds.
 """
@@ -57,6 +58,7 @@ class LimitKind(StrEnum):
     OVER_BASELINE = "over_baseline"  # baseline x (1 + value)
     ABOVE_WAVE = "above_wave"  # an earlier wave's value + value (points, as a share)
     OK = "ok"  # a probe's answer
+    STATE = "state"  # missed or reached, of the plan's levels
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -94,7 +96,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """One gate, trigger or alert.
 
     window: length of one evaluation window; None: the whole soak (gates) or single samples.
-    hold: how long it must hold (`for:` in the file); exclusive with `consecutive`.
+    hold: how long it must hold (`for:` and `stable:` in the file); exclusive with `consecutive`.
     consecutive: how many windows (or samples) in a row.
     proof: `evidence: require`; what only the rule says pauses, until it is evidence as well.
     """
@@ -120,6 +122,9 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
             return self.consecutive
         return max(1, round(self.hold / self.window))
 
+
+STATES = ("missed", "reached")
+"""What can be said of a level: a target is missed, a warning or critical level is reached."""
 
 LONGEST = 100
 """Characters of a limit; a number of more digits is none."""
@@ -152,6 +157,8 @@ def parse_limit(text: str) -> Limit:
         return relative
     if text == "ok":
         return Limit(LimitKind.OK, text)
+    if text in STATES:
+        return Limit(LimitKind.STATE, text)
     if match := _PERCENT.fullmatch(text):
         return Limit(LimitKind.ABSOLUTE, text, float(match[1]) / 100)
     if _TIME.fullmatch(text):

@@ -8,7 +8,7 @@ event that has no meaning in a phase (a late timer, a reply to an older change) 
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from bot.domain import preparing, requests, signatures, waiting
+from bot.domain import choosing, preparing, ramp, requests, signatures, waiting
 from bot.domain.aftermath import begun, follow
 from bot.domain.approvals import recheck
 from bot.domain.breaches import hook, standing
@@ -27,6 +27,7 @@ from bot.domain.events import (
     Measured,
     OpDelayed,
     OpFailed,
+    OptionChosen,
     PauseRequested,
     PreflightFailed,
     PreflightPassed,
@@ -51,6 +52,7 @@ from bot.domain.hold_events import HoldsSeen, LineStarted, LineStopped
 from bot.domain.judging import look
 from bot.domain.people import Actor
 from bot.domain.plan import Plan
+from bot.domain.regular import beginning
 from bot.domain.reports import merged
 from bot.domain.rollout import BEFORE_TRAFFIC, Phase, Rollout
 from bot.domain.steps import (
@@ -144,6 +146,8 @@ def _decide(rollout: Rollout, event: RolloutEvent, now: datetime) -> Decision:
             return requests.steering(rollout, event, now)
         case StepBackRequested() | CancelRequested() | RollbackRequested():
             return requests.going_back(rollout, event, now)
+        case OptionChosen():
+            return choosing.choose(rollout, event, now)
         case ItemTicked():
             answer = preparing.ticked if "/" in event.gate else requests.ticked
             return answer(rollout, event, now)
@@ -280,16 +284,16 @@ def _wave_applied(rollout: Rollout, seen: Seen, now: datetime) -> Decision:
         return halt(change(rollout, weight=seen.weight, op_key=""), now, reason)
     match rollout.phase:
         case Phase.SHIFTING:
-            soaking = begin_soak(rollout, seen.weight, now)
-            return soaking, show(_soak_words(soaking))
+            soaking = ramp.confirmed(rollout, seen.weight, now)
+            return soaking, show(_soak_words(soaking), *beginning(soaking, now))
         case Phase.STEPPING_BACK:
             held = begin_soak(rollout, seen.weight, now)
             return (
                 enter(held, Phase.PAUSED, now, paused_from=Phase.SOAKING, reason=rollout.reason),
-                show(f"{seen.weight:g} % confirmed. Resume, step back further, or roll back."),
+                show(f"{seen.weight:g} % confirmed. {_next_words(rollout)}"),
             )
         case Phase.PAUSED:
-            held = begin_soak(rollout, seen.weight, now)
+            held = ramp.confirmed(rollout, seen.weight, now)
             return (
                 enter(held, Phase.PAUSED, now, paused_from=Phase.SOAKING, reason=rollout.reason),
                 show(),
@@ -299,11 +303,19 @@ def _wave_applied(rollout: Rollout, seen: Seen, now: datetime) -> Decision:
 
 
 def _soak_words(rollout: Rollout) -> str:
-    until = int((rollout.phase_since + rollout.soak_needed).timestamp())
     wave = rollout.current_wave
-    if not rollout.soak_needed:
-        return f"{wave.traffic:g} % confirmed."
+    if wave.ramp is not None or not rollout.soak_needed:
+        return ramp.words(rollout)
+    until = int((rollout.phase_since + rollout.soak_needed).timestamp())
     return f"{wave.traffic:g} % confirmed. Soaking until t[{until}]."
+
+
+def _next_words(rollout: Rollout) -> str:
+    """What people can do after a step back."""
+    if rollout.retry is None:
+        return "Resume, step back further, or roll back."
+    wave = rollout.the_plan.waves[rollout.retry]
+    return f"Resume tries {wave.traffic:g} % again, once it is understood; or roll back."
 
 
 def _promoted(rollout: Rollout, now: datetime) -> Decision:

@@ -188,6 +188,15 @@ class StepBackRequested(Event, frozen=True):
     reason: str = ""
 
 
+class OptionChosen(Event, frozen=True):
+    """Somebody chose one of the ways that a wave's plan offers when it has paused."""
+
+    actor: Actor
+    option: str
+    reason: str
+    request_id: str
+
+
 class CancelRequested(Event, frozen=True):
     actor: Actor
     reason: str = ""
@@ -271,6 +280,7 @@ RolloutEvent = (
     | AdvanceRequested
     | ExtendRequested
     | StepBackRequested
+    | OptionChosen
     | CancelRequested
     | RollbackRequested
     | ItemTicked

@@ -275,13 +275,17 @@ def needs(
 ) -> tuple[tuple[str, Track], ...]:
     """The metrics and tracks that conditions have to be fed with, each once, in a fixed order.
 
-    A condition whose subject is not a metric of the plan needs nothing from here. baseline: whether
-    the old version is what relative limits are held against.
+    A trend needs its metric; what else is not a metric of the plan needs nothing from here.
+    baseline: whether the old version is what relative limits are held against.
     """
     found: dict[tuple[str, Track], None] = {}
     for condition in conditions:
         comparison = condition.comparison
-        if comparison is None or comparison.subject not in metrics:
+        if comparison is None:
+            continue
+        if comparison.subject == "trend" and comparison.argument in metrics:
+            found[comparison.argument, Track.CANARY] = None
+        if comparison.subject not in metrics:
             continue
         found[comparison.subject, Track.CANARY] = None
         if comparison.limit.relative and baseline:

@@ -7,8 +7,10 @@ then whether the wave has served its soak and passed.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.domain import facts, ramp, regular
 from bot.domain.breaches import breach
 from bot.domain.conditions import Action, Condition
+from bot.domain.days import next_opens_at, opening_words
 from bot.domain.events import Effect, Measured, Page, PostThread, RenderCard, Seen
 from bot.domain.gates import Finding, Verdict
 from bot.domain.knowing import EARLY, fold_in, new_watcher, serve
@@ -30,6 +32,7 @@ from bot.domain.steps import (
 from bot.domain.telling import alert_text, levels_of
 from bot.domain.units import format_duration
 from bot.domain.watching import does, watch
+from bot.domain.weights import weighed
 
 BLIND_FOR = timedelta(minutes=2)
 """How long nothing may be known about live traffic before people are called."""
@@ -50,11 +53,12 @@ def look(rollout: Rollout, event: Measured, now: datetime) -> Decision:
     """Fold a measurement in and decide."""
     if rollout.phase not in MEASURING:
         return rollout, ()
+    event = weighed(rollout, event)
     measured = fold_in(rollout, event, now)
-    watched, verdicts = _watch(measured, event.measurements, now)
+    watched, verdicts = facts.tell(*_watch(measured, event.measurements, now), now)
     broken = _broken(watched, verdicts)
     if broken is not None:
-        return _break(watched, *broken, now)
+        return _break(watched, *broken, verdicts, now)
     watched, said = _alerts(watched, verdicts)
     drifted = _drift(watched, event.seen, now)
     if drifted is not None:
@@ -86,22 +90,22 @@ def _aimed(rollout: Rollout, now: datetime) -> Rollout:
     """
     ends = [w.window_ends_at for w in rollout.watchers.values() if w.window_ends_at is not None]
     if rollout.phase is Phase.SOAKING and rollout.blind_since is None:
-        ends.append(now + rollout.soak_left)
+        ends.append(now + (ramp.step_left(rollout) or rollout.soak_left))
     polled = now + rollout.the_plan.poll * EARLY
     return change(rollout, next_check_at=min([polled, *(end for end in ends if end > now)]))
 
 
 def _conditions(rollout: Rollout) -> Sequence[Condition]:
     plan = rollout.the_plan
-    alerts = [c for level in plan.alerts.values() for c in level]
-    return [c for c in (*plan.triggers_of(rollout.current_wave), *alerts) if c.kind == "if"]
+    known = (*plan.triggers_of(rollout.current_wave), *plan.all_alerts, *plan.aims)
+    return [c for c in known if c.kind == "if" and not facts.own(c, rollout)]
 
 
 def _watch(
     rollout: Rollout, measurements: Sequence[Measurement], now: datetime
 ) -> tuple[Rollout, Mapping[str, Verdict]]:
-    gates = {gate.id for gate in rollout.current_wave.gates}
-    watchers = {name: each for name, each in rollout.watchers.items() if name in gates}
+    others = {c.id for c in (*rollout.current_wave.gates, *facts.told_of(rollout))}
+    watchers = {name: each for name, each in rollout.watchers.items() if name in others}
     verdicts: dict[str, Verdict] = {}
     for condition in _conditions(rollout):
         old = rollout.watchers.get(condition.id) or new_watcher(rollout, now)
@@ -125,7 +129,22 @@ def _broken(rollout: Rollout, verdicts: Mapping[str, Verdict]) -> tuple[Conditio
     return min(hit, key=lambda found: order.index(found[1])) if hit else None
 
 
-def _break(rollout: Rollout, condition: Condition, do: Action, now: datetime) -> Decision:
+def _break(
+    rollout: Rollout,
+    condition: Condition,
+    do: Action,
+    verdicts: Mapping[str, Verdict],
+    now: datetime,
+) -> Decision:
+    """A broken limit, with the alerts where it is they that broke it."""
+    if not facts.own(condition, rollout):
+        return _carry_out(rollout, condition, do, now)
+    alerting, said = _alerts(rollout, verdicts)
+    broken, effects = _carry_out(alerting, condition, do, now)
+    return broken, (*effects, *said)
+
+
+def _carry_out(rollout: Rollout, condition: Condition, do: Action, now: datetime) -> Decision:
     watcher = rollout.watchers[condition.id]
     why = f"{condition.text} ({watcher.shown})"
     if rollout.phase is Phase.WATCHING:
@@ -260,6 +279,8 @@ def _soak(rollout: Rollout, now: datetime) -> Decision:
     if evident is not None:  # more of the soak would only put it off
         on_breach = Action(rollout.current_wave.on_breach)
         return breach(rollout, now, on_breach, _failed_words(evident))
+    if rollout.blind_since is None and ramp.step_left(rollout) == timedelta():
+        return ramp.climb(rollout, now)
     if rollout.soak_left > timedelta():
         return rollout, ()
     judged: Rollout = rollout
@@ -284,12 +305,19 @@ def _judge(rollout: Rollout, now: datetime) -> Decision:
     unknown = next((f for f in rollout.findings if f.verdict is Verdict.UNKNOWN), None)
     if unknown is not None:
         return _hold(rollout, f"Waiting for measurements: {unknown.text}", unknown.why)
-    thin = [f for f in rollout.findings if f.verdict is Verdict.INCONCLUSIVE]
+    unstable = facts.unstable(rollout)
+    thin = [f for f in rollout.findings if f.verdict is Verdict.INCONCLUSIVE and f not in unstable]
     if thin and wave.on_inconclusive != "proceed":
         return _inconclusive(rollout, thin[0], now)
     unanswered = [g for g in open_items(rollout) if not g.optional]
     if unanswered:
         return _hold(rollout, f"Waiting for an answer: {unanswered[0].text}")
+    if unstable:
+        return _hold(rollout, f"Waiting until it has been {unstable[0].text}.")
+    opens = next_opens_at(rollout, now)
+    rollout = change(rollout, wave_opens_at=opens)
+    if opens is not None:
+        return _hold(rollout, opening_words(rollout, now))
     if wave.asks:
         return _hold(rollout, "The wave passed. Somebody has to press Advance.")
     return next_wave(rollout, now)
@@ -348,9 +376,9 @@ def _report(rollout: Rollout, effects: tuple[Effect, ...], now: datetime) -> Dec
     """Keep the card fresh and post at the plan's cadence, on top of what was decided."""
     more: list[Effect] = []
     reported = rollout
-    if rollout.phase in MEASURING and _cadence_due(rollout, now):
-        reported = change(reported, posted_at=now)
-        more.append(PostThread(_status(rollout)))
+    if rollout.phase in MEASURING:
+        reported, posts = regular.due(rollout, now)
+        more += posts
     shown = any(isinstance(effect, RenderCard) for effect in effects)
     stale = rollout.carded_at is None or now - rollout.carded_at >= CARD_EVERY
     if stale and not shown:
@@ -358,19 +386,3 @@ def _report(rollout: Rollout, effects: tuple[Effect, ...], now: datetime) -> Dec
     if stale or shown:
         reported = change(reported, carded_at=now)
     return reported, (*effects, *more)
-
-
-def _cadence_due(rollout: Rollout, now: datetime) -> bool:
-    began, posted = rollout.wave_applied_at, rollout.posted_at
-    if began is None or posted is None:
-        return False
-    for cadence in rollout.current_wave.cadence:
-        if cadence.until is None or now - began < cadence.until:
-            return now - posted >= cadence.every
-    return False
-
-
-def _status(rollout: Rollout) -> str:
-    values = "; ".join(f.said for f in rollout.findings) or "no measured gates in this wave"
-    left = format_duration(rollout.soak_left)
-    return f"Status at {rollout.weight:g} %: {values}. {left} of the soak to go."

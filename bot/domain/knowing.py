@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.conditions import Condition
 from bot.domain.events import Measured
+from bot.domain.facts import follow, own, with_own
 from bot.domain.gates import gate
 from bot.domain.metering import fold
 from bot.domain.rollout import Phase, Rollout
@@ -25,7 +26,8 @@ def fold_in(rollout: Rollout, event: Measured, now: datetime) -> Rollout:
         measured_at=now,
         next_check_at=now + rollout.the_plan.poll * EARLY,
     )
-    return found(_tally(folded, event.measurements, now), now)
+    followed = follow(folded, event.measurements, now)
+    return found(_tally(followed, event.measurements, now), now)
 
 
 def _tally(rollout: Rollout, measurements: Sequence[Measurement], now: datetime) -> Rollout:
@@ -55,11 +57,13 @@ def found(rollout: Rollout, now: datetime) -> Rollout:
         )
         for condition in gates_of(rollout)
     )
-    return change(rollout, findings=findings)
+    return change(rollout, findings=with_own(rollout, findings))
 
 
 def gates_of(rollout: Rollout) -> Sequence[Condition]:
-    return [gate for gate in rollout.current_wave.gates if gate.kind == "if"]
+    """The gates that are measured; what the bot knows itself is judged in `bot.domain.facts`."""
+    gates = rollout.current_wave.gates
+    return [gate for gate in gates if gate.kind == "if" and not own(gate, rollout)]
 
 
 def new_watcher(rollout: Rollout, now: datetime) -> Watcher:

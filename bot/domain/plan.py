@@ -6,7 +6,7 @@ with durations, percentages and conditions parsed and checked against each other
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -55,7 +55,8 @@ class Metric(Closed, frozen=True, kw_only=True):
     """How a number is measured.
 
     ratio: `bad` (or `good`) of `total`, both counters; quantile: `q` of a `histogram` of buckets in
-    seconds; gauge and count: a `query`; probe: a health endpoint.
+    seconds; gauge and count: a `query`; probe: a health endpoint. per_weight: a gauge that grows
+    with the traffic is divided by the side's share of it.
     """
 
     kind: Literal["ratio", "quantile", "gauge", "count", "probe"]
@@ -67,6 +68,7 @@ class Metric(Closed, frozen=True, kw_only=True):
     query: str = ""
     url: str = ""
     every: Duration = ""
+    per_weight: bool = False
     name: str = ""
 
 
@@ -160,9 +162,9 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
 
     types: seats that a type of release adds (major: product_owner); labels: seats that a label adds
     (sensitive: security_team); targets: conditions by name, for gates that ask for all of them;
-    intervals: how often each kind of thing is looked at; branches: where each environment's code
-    comes from; success: what has to be true for the release to be called a success; dora: the
-    metrics of its report.
+    intervals: how often probes ask, by environment, where it is not as often as they say; branches:
+    where each environment's code comes from; success: what has to be true for the release to be
+    called a success; dora: the metrics of its report.
     """
 
     schema: Literal[1]
@@ -216,18 +218,49 @@ class Cadence(msgspec.Struct, frozen=True):
     what: str
 
 
+class Ramp(msgspec.Struct, frozen=True):
+    """The way to a wave's traffic. steps: percent, the last is the wave's. each: held so long."""
+
+    steps: tuple[float, ...]
+    each: timedelta
+
+    @property
+    def lasts(self) -> timedelta:
+        """From the first step to the end of the last."""
+        return self.each * len(self.steps)
+
+
+class Meeting(msgspec.Struct, frozen=True):
+    """at: a time of the day in the plan's zone, or every: so often from the wave's beginning."""
+
+    at: time | None
+    every: timedelta | None
+    what: str
+    who: tuple[str, ...]
+
+
 class Wave(msgspec.Struct, frozen=True, kw_only=True):
     """One step of the rollout.
 
-    traffic: percent, 0..100. instances: None means that the backend decides.
+    traffic: percent, 0..100. instances: None means that the backend decides. soak: with the plan's
+    factor; it begins when the ramp, if there is one, has reached its end. day: not before this day
+    of the release (1: the first). standby: who has to be reachable, for how long. on_breach_steps:
+    what people do when a gate or a trigger breaks it, in this order. options: what they choose from
+    when that paused it.
     """
 
     id: str
     title: str
     traffic: float
     instances: int | Literal["all"] | None
+    audience: str = ""
+    day: int = 1
+    ramp: Ramp | None = None
     soak: timedelta
     cadence: tuple[Cadence, ...]
+    meetings: tuple[Meeting, ...] = ()
+    standby: Mapping[str, timedelta] = {}
+    options: tuple[str, ...] = ()
     gates: tuple[Condition, ...]
     triggers: tuple[Condition, ...]
     on_breach: Breach
@@ -235,6 +268,11 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
     on_breach_steps: tuple[Step, ...] = ()
     on_inconclusive: OnInconclusive
     asks: bool
+
+    @property
+    def lasts(self) -> timedelta:
+        """From its first traffic to its verdict, when nothing is extended."""
+        return self.soak if self.ramp is None else self.ramp.lasts + self.soak
 
 
 class Approval(msgspec.Struct, frozen=True):
@@ -267,7 +305,9 @@ class Baseline(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A checked plan. `document` is what it was read from: that is what a rollout pins.
 
-    rule_out: a share 0..1, or the word of the plan.
+    alerts: by level, those that `levels` make among them. aims: what is true when one of the
+    targets of `levels` is missed. advance_approval: whose word opens the next wave. rule_out: a
+    share 0..1, or the word of the plan.
     """
 
     name: str
@@ -277,9 +317,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Mapping[str, Metric]
     approval: Approval
     rollback_approval: Approval | None
+    advance_approval: Approval | None = None
     waves: tuple[Wave, ...]
     triggers: tuple[Condition, ...]
     alerts: Mapping[str, tuple[Condition, ...]]
+    aims: tuple[Condition, ...] = ()
     baseline: Baseline = Baseline()
     odds_fail: float = 100.0
     odds_pass: float = 20.0
@@ -299,9 +341,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """sha256 of the canonical form of the document."""
         return digest_of(self.document)
 
+    @property
+    def zone(self) -> str:
+        """Where the days and the times of the day of this plan are meant."""
+        standup = self.sections.standup
+        return standup.tz if standup is not None else "UTC"
+
     def triggers_of(self, wave: Wave) -> tuple[Condition, ...]:
         """What is watched during a wave: the plan's triggers and its own."""
         return self.triggers + wave.triggers
+
+    @property
+    def all_alerts(self) -> tuple[Condition, ...]:
+        """The alerts of every level."""
+        return tuple(alert for level in self.alerts.values() for alert in level)
 
 
 def canonical(value: Any) -> bytes:

@@ -29,12 +29,15 @@ from bot.domain.plan import (
 )
 from bot.domain.plan_calendar import calendar_of
 from bot.domain.plan_conditions import Place, checked_metric, conditions, duration, percent
+from bot.domain.plan_gates import WORDS, Sources, aims, gates
 from bot.domain.plan_merge import merge
+from bot.domain.plan_pace import day, meetings, options, ramp, standby, zone
 from bot.domain.plan_responses import check_responses, level_alerts
 from bot.domain.plan_sections import Sections
 from bot.domain.shape import converted
+from bot.domain.subjects import FROM_OUTSIDE
 
-__all__ = ["compile_plan", "measured_by", "merge"]
+__all__ = ["compile_plan", "measured_by", "merge", "paced_for"]
 
 FEWEST_PEOPLE = 2
 """Nothing goes to production on one person's word."""
@@ -57,7 +60,9 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
     if shape.extends:
         raise DocumentError(("extends",), "is not merged yet")
     metrics = {name: checked_metric(name, metric) for name, metric in shape.metrics.items()}
-    production, rollback = _approvals(shape.approvals)
+    for environment, every in shape.intervals.items():
+        duration(every, ("intervals", environment))
+    production, rollback, advance = _approvals(shape.approvals)
     waves = _waves(shape, metrics)
     afterwards = after_plan(shape, metrics, waves[-1])
     plan = Plan(
@@ -68,14 +73,16 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
         metrics=metrics,
         approval=production,
         rollback_approval=rollback,
+        advance_approval=advance,
         waves=waves,
         triggers=conditions(
             shape.triggers,
             metrics,
             ("triggers",),
-            Place(("if", "event"), Action.ROLLBACK, "trigger"),
+            Place(("if", "event"), Action.ROLLBACK, "trigger", levels=tuple(shape.levels)),
         ),
         alerts=_alerts(shape, metrics),
+        aims=aims(shape.levels, metrics),
         baseline=Baseline(
             shape.baseline.kind,
             shape.baseline.fallback,
@@ -95,6 +102,7 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
         document=document,
     )
     _consistent(plan)
+    zone(plan)
     check_responses(plan)
     return plan
 
@@ -103,12 +111,12 @@ def _alerts(
     shape: PlanDocument, metrics: Mapping[str, Metric]
 ) -> Mapping[str, tuple[Condition, ...]]:
     """The plan's alerts, and those that its table of levels makes."""
-    found: dict[str, tuple[Condition, ...]] = {
-        level: conditions(rules, metrics, ("alerts", level), Place(("if",), Action.NOTIFY, level))
-        for level, rules in shape.alerts.items()
-    }
-    for level, rules in level_alerts(shape.levels, metrics).items():
-        found[level] = (*found.get(level, ()), *rules)
+    found: dict[str, tuple[Condition, ...]] = {}
+    for level, rules in shape.alerts.items():
+        place = Place(("if",), Action.NOTIFY, level, subjects=FROM_OUTSIDE)
+        found[level] = conditions(rules, metrics, ("alerts", level), place)
+    for name, made in level_alerts(shape.levels, metrics).items():
+        found[name] = (*found.get(name, ()), *made)
     return found
 
 
@@ -129,16 +137,33 @@ def measured_by(plan: Plan, define: Mapping[str, Metric]) -> Plan:
     return compile_plan({**plan.document, "metrics": {**plan.document["metrics"], **ours}})
 
 
+def paced_for(plan: Plan, environment: str) -> Plan:
+    """The plan with its probes asked as often as `intervals` says for that environment."""
+    every = plan.sections.intervals.get(environment)
+    probes = {name: m for name, m in plan.metrics.items() if m.kind == "probe" and m.every != every}
+    if every is None or not probes:
+        return plan
+    paced = {name: msgspec.structs.replace(m, every=every) for name, m in probes.items()}
+    return measured_by(plan, paced)
+
+
 def _written(metric: Metric) -> Mapping[str, Any]:
     """A metric as a plan file has it: without what is not said."""
     said = msgspec.to_builtins(metric)
-    return {key: value for key, value in said.items() if key != "name" and value not in ("", None)}
+    return {
+        key: value
+        for key, value in said.items()
+        if key != "name" and value not in ("", None, False)
+    }
 
 
 # --- who signs ------------------------------------------------------------------------------
 
 
-def _approvals(documents: Mapping[str, ApprovalDocument]) -> tuple[Approval, Approval | None]:
+def _approvals(
+    documents: Mapping[str, ApprovalDocument],
+) -> tuple[Approval, Approval | None, Approval | None]:
+    """Who signs a release, a rollback, and the way from wave to wave."""
     for purpose in documents:
         if purpose not in PURPOSES:
             hint = nearest(purpose, PURPOSES)
@@ -147,9 +172,14 @@ def _approvals(documents: Mapping[str, ApprovalDocument]) -> tuple[Approval, App
         hint = "add `production: {any: 2}`, or the roles that sign as `all_of`"
         raise DocumentError(("approvals",), "nobody signs a release", hint)
     production = _approval(documents["production"], ("approvals", "production"), FEWEST_PEOPLE)
-    if "rollback" not in documents:
-        return production, None
-    return production, _approval(documents["rollback"], ("approvals", "rollback"), 1)
+    rollback, advance = (
+        _approval(documents[purpose], ("approvals", purpose), 1) if purpose in documents else None
+        for purpose in ("rollback", "advance")
+    )
+    if advance is not None and advance.seats > 1:
+        hint = "name one role in `all_of`, or write `any: 1`"
+        raise DocumentError(("approvals", "advance"), "one person opens the next wave", hint)
+    return production, rollback, advance
 
 
 def _approval(document: ApprovalDocument, path: Path, fewest: int) -> Approval:
@@ -183,7 +213,7 @@ def _waves(shape: PlanDocument, metrics: Mapping[str, Metric]) -> tuple[Wave, ..
         path: Path = ("waves", index)
         if any(other.id == document.id for other in waves):
             raise DocumentError((*path, "id"), f"{document.id!r} is used twice")
-        wave = _wave(document, shape, metrics, path, tuple(other.id for other in waves))
+        wave = _wave(document, shape, metrics, path, waves)
         if waves and wave.traffic < waves[-1].traffic:
             hint = f"{waves[-1].id} has {waves[-1].traffic:g}%; waves never go down by themselves"
             problem = f"{document.traffic} is less than in the wave before"
@@ -200,23 +230,33 @@ def _wave(
     shape: PlanDocument,
     metrics: Mapping[str, Metric],
     path: Path,
-    earlier: tuple[str, ...],
+    before: Sequence[Wave],
 ) -> Wave:
     traffic = percent(document.traffic, (*path, "traffic"))
     if traffic > 100:
         raise DocumentError((*path, "traffic"), f"{document.traffic} is more than there is")
-    gates = Place(("if", "attest", "check"), None, document.id, traffic, earlier)
-    triggers = Place(("if", "event"), Action.ROLLBACK, f"{document.id}-trigger", traffic, earlier)
+    earlier, levels = tuple(wave.id for wave in before), tuple(shape.levels)
+    asked = Place(WORDS, None, document.id, traffic, earlier, levels)
+    sources = Sources({wave.id: wave.gates for wave in before}, shape.targets)
+    triggers = Place(
+        ("if", "event"), Action.ROLLBACK, f"{document.id}-trigger", traffic, earlier, levels
+    )
     return Wave(
         id=document.id,
         title=document.title,
         traffic=traffic,
         instances=document.instances,
-        soak=duration(document.soak, (*path, "soak"), zero=True),
+        audience=document.audience,
+        day=day(document.start, before, (*path, "start")),
+        ramp=ramp(document.ramp, before[-1].traffic if before else 0.0, traffic, path),
+        soak=duration(document.soak, (*path, "soak"), zero=True) * shape.soak_factor,
         cadence=tuple(
             _cadence(each, (*path, "cadence", index)) for index, each in enumerate(document.cadence)
         ),
-        gates=conditions(document.go_if, metrics, (*path, "go_if"), gates),
+        meetings=meetings(document.meetings, path),
+        standby=standby(document.standby, path),
+        options=options(document, path),
+        gates=gates(document.go_if, metrics, (*path, "go_if"), asked, sources),
         triggers=conditions(document.triggers, metrics, (*path, "triggers"), triggers),
         on_breach=document.on_breach,
         step_back_to=_step_back(document, traffic, path),
@@ -305,9 +345,9 @@ def _everywhere(plan: Plan) -> list[tuple[Path, Condition]]:
     found: list[tuple[Path, Condition]] = []
     for index, wave in enumerate(plan.waves):
         here: Path = ("waves", index)
-        found += [((*here, "go_if", at), each) for at, each in enumerate(wave.gates)]
+        found += [((*here, "go_if"), each) for each in wave.gates]  # some are taken over
         found += [((*here, "triggers", at), each) for at, each in enumerate(wave.triggers)]
     found += [(("triggers", at), each) for at, each in enumerate(plan.triggers)]
     for level, rules in plan.alerts.items():
         found += [(("alerts", level, at), each) for at, each in enumerate(rules)]
-    return found
+    return [*found, *((("levels",), each) for each in plan.aims)]

@@ -16,6 +16,7 @@ from bot.domain.conditions import parse_comparison as parse
 from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.plan import Metric
 from bot.domain.plan_terms import ConditionDocument
+from bot.domain.subjects import SUBJECTS, check, is_subject
 from bot.domain.units import parse_duration, parse_percent
 
 Word = Literal["if", "event", "attest", "check", "include", "targets", "stable"]
@@ -40,7 +41,8 @@ class Place(NamedTuple):
     words: what may be asked there. do: what happens when nothing is said, None where a condition
     has no say in it (gates: the wave's on_breach decides). prefix: of the ids made from the text.
     traffic: percent of the wave, None outside of waves. waves: the ids of the earlier ones, None
-    where none is earlier. proof: the condition at hand wants evidence.
+    where none is earlier. levels: the metrics that the plan has levels for. subjects: what may be
+    asked there besides metrics. proof: the condition at hand wants evidence.
     """
 
     words: tuple[Word, ...]
@@ -48,6 +50,8 @@ class Place(NamedTuple):
     prefix: str
     traffic: float | None = None
     waves: tuple[str, ...] | None = None
+    levels: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = tuple(SUBJECTS)
     proof: bool = False
 
 
@@ -80,6 +84,9 @@ def checked_metric(name: str, metric: Metric) -> Metric:
         if getattr(metric, key) and key not in allowed:
             hint = f"it takes {' and '.join(allowed)}"
             raise DocumentError((*path, key), f"does not belong to a {metric.kind}", hint)
+    if metric.per_weight and metric.kind != "gauge":
+        hint = "ratios and quantiles don't grow with the traffic"
+        raise DocumentError((*path, "per_weight"), f"does not belong to a {metric.kind}", hint)
     if metric.every:
         duration(metric.every, (*path, "every"))
     _complete(metric, path)
@@ -112,21 +119,23 @@ def conditions(
 ) -> tuple[Condition, ...]:
     """The conditions of one list. Raises DocumentError."""
     return tuple(
-        _condition(document, metrics, (*path, index), place)
+        condition(document, metrics, (*path, index), place)
         for index, document in enumerate(documents)
     )
 
 
-def _condition(
+def condition(
     document: ConditionDocument, metrics: Mapping[str, Metric], path: Path, place: Place
 ) -> Condition:
+    """One condition. Raises DocumentError."""
     word, text = _said(document, path, place)
     _fitting(document, word, path, place)
     comparison = None
     if word == "if":
-        comparison = _comparison(text, metrics, (*path, "if"))
         here = place._replace(proof=bool(document.evidence))
-        _possible(comparison, metrics[comparison.subject], (*path, "if"), here)
+        comparison = compared(text, metrics, (*path, "if"), here)
+        if is_subject(comparison, metrics):
+            _at_once(document, path)
     window = duration(document.window, (*path, "window")) if document.window else None
     hold = duration(document.for_, (*path, "for")) if document.for_ else None
     if window is not None and hold is not None and hold < window:
@@ -210,22 +219,39 @@ def _id(document: ConditionDocument, text: str, path: Path, place: Place) -> str
     return f"{place.prefix}-{re.sub(r'[^a-z0-9]+', '-', words).strip('-')}"[:80].strip("-")
 
 
-def _comparison(text: str, metrics: Mapping[str, Metric], path: Path) -> Comparison:
+def compared(text: str, metrics: Mapping[str, Metric], path: Path, place: Place) -> Comparison:
+    """What `METRIC OP LIMIT` says, if it can be said there. Raises DocumentError."""
     try:
         comparison = parse(text)
     except ValueError as error:
         raise DocumentError(path, str(error)) from error
     subject = comparison.subject
+    if subject in place.subjects and subject not in metrics:
+        check(comparison, metrics, place.levels, path)
+        return comparison
     if subject not in metrics:
-        raise DocumentError(path, f"the plan has no metric {subject!r}", nearest(subject, metrics))
+        known = nearest(subject, [*metrics, *place.subjects])
+        raise DocumentError(path, f"the plan has no metric {subject!r}", known)
     if comparison.argument:
         raise DocumentError(path, f"{subject} is a metric and takes nothing in brackets")
+    _possible(comparison, metrics[subject], path, place)
     return comparison
+
+
+def _at_once(document: ConditionDocument, path: Path) -> None:
+    """What the bot knows itself is known at every look."""
+    timed = (("window", document.window), ("for", document.for_))
+    for key, value in (*timed, ("consecutive", document.consecutive)):
+        if value:
+            hint = "leave it out: this is known at once"
+            raise DocumentError((*path, key), "goes with a metric", hint)
 
 
 def _possible(comparison: Comparison, metric: Metric, path: Path, place: Place) -> None:
     """Refuse a comparison that means nothing for this kind of metric or at this place."""
     limit, subject = comparison.limit, comparison.subject
+    if limit.kind is LimitKind.STATE:
+        raise DocumentError(path, f"{limit.text} goes with levels", "levels(target) == missed")
     if (limit.kind is LimitKind.OK) != (metric.kind == "probe"):
         problem = "`ok` goes with probes, and probes only with `ok`"
         raise DocumentError(path, problem, f"{subject} is a {metric.kind}")

@@ -28,8 +28,15 @@ def level_alerts(
             limit = getattr(document, level)
             if not limit:
                 continue
-            rule = ConditionDocument(id=f"level-{level}-{name}", if_=f"{name} {limit}")
-            place = Place(("if",), Action.NOTIFY, level)
+            text = f"{name} {limit}"
+            rule = ConditionDocument(
+                id=f"level-{level}-{name}",
+                if_=text,
+                window=document.window,
+                say=text.replace("_", " "),
+                act=document.act,
+            )
+            place = Place(("if",), Action.NOTIFY, level, subjects=())
             made = conditions((rule,), metrics, ("levels", name, level), place)
             found[level] = (*found.get(level, ()), *made)
     return found

@@ -34,7 +34,8 @@ class RampDocument(Closed, frozen=True, kw_only=True):
 
 
 class MeetingDocument(Closed, frozen=True, kw_only=True):
-    """When the people of a wave meet: at a time of the day, or every so often."""
+    """When the people of a wave meet: at a time of the day in the plan's zone, or every so often
+    from the wave's beginning."""
 
     at: TimeOfDay | Literal[""] = ""
     every: Duration | Literal[""] = ""
@@ -179,11 +180,17 @@ class TimerDocument(Closed, frozen=True, kw_only=True):
 
 
 class LevelDocument(Closed, frozen=True, kw_only=True):
-    """What a metric should be, and where it warns and where it is critical, as in `> 5%`."""
+    """What a metric should be, and where it warns and where it is critical, as in `> 5%`.
+
+    Each is judged over `window`. Warning and critical are alerts; act: the advice that goes with
+    them.
+    """
 
     target: str = ""
     warning: str = ""
     critical: str = ""
+    window: Duration = "1m"
+    act: str = ""
 
 
 # --- after 100 % ----------------------------------------------------------------------------

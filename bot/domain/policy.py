@@ -12,7 +12,7 @@ import msgspec
 
 from bot.domain.conditions import Condition
 from bot.domain.gates import Verdict
-from bot.domain.requests import open_items
+from bot.domain.requests import must_choose, open_items
 from bot.domain.rollout import Phase, Rollout
 
 DIGEST_SHOWN = 16
@@ -32,6 +32,7 @@ class Press(StrEnum):
     EXTEND = "extend"
     ROLLBACK = "rollback"
     BREAK_GLASS = "break_glass"
+    CHOOSE = "choose"
     CANCEL = "cancel"
     TICK_ITEM = "tick_item"
     RELEASE_QUARANTINE = "release_quarantine"
@@ -111,6 +112,13 @@ def legal_answers(rollout: Rollout) -> tuple[tuple[Condition, ActionButton, Acti
     return tuple((gate, *_answers(rollout, gate)) for gate in open_items(rollout))
 
 
+def legal_choices(rollout: Rollout) -> tuple[ActionButton, ...]:
+    """The ways to go on that the plan offers after a pause; the argument is the option."""
+    if rollout.phase is not Phase.PAUSED or rollout.rollback_request is not None:
+        return ()
+    return tuple(_button(rollout, Press.CHOOSE, option) for option in rollout.options)
+
+
 def _answers(rollout: Rollout, gate: Condition) -> tuple[ActionButton, ActionButton]:
     yes, no = f"yes:{gate.id}", f"no:{gate.id}"
     return _button(rollout, Press.TICK_ITEM, yes), _button(rollout, Press.TICK_ITEM, no)
@@ -132,7 +140,8 @@ def _presses(rollout: Rollout) -> tuple[Press, ...]:
             advance = (Press.ADVANCE,) if _may_advance(rollout) else ()
             return (*advance, Press.EXTEND, Press.PAUSE, Press.ROLLBACK)
         case Phase.PAUSED:
-            return (Press.RESUME, *_step_back(rollout), Press.ROLLBACK)
+            resume = () if must_choose(rollout) else (Press.RESUME,)
+            return (*resume, *_step_back(rollout), Press.ROLLBACK)
         case Phase.HALTED:
             return (Press.RESUME, Press.ROLLBACK)
         case Phase.STEPPING_BACK | Phase.WATCHING | Phase.COMPLETED:
@@ -153,7 +162,7 @@ def _step_back(rollout: Rollout) -> tuple[Press, ...]:
 def _may_advance(rollout: Rollout) -> bool:
     """A person may decide on thin evidence, not on bad, and not before the open questions."""
     bad = any(f.verdict in {Verdict.FAIL, Verdict.UNKNOWN} for f in rollout.findings)
-    seen = rollout.blind_since is None
+    seen = rollout.blind_since is None and rollout.wave_opens_at is None
     return seen and not bad and all(gate.optional for gate in open_items(rollout))
 
 

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bot.domain.conditions import Action, Condition
+from bot.domain.days import opening
 from bot.domain.holds import Outlook
-from bot.domain.plan import Approval, Plan, Wave
+from bot.domain.plan import Approval, Cadence, Meeting, Plan, Wave
+from bot.domain.plan_sections import Step
 from bot.domain.units import format_duration, format_weight
 
 
@@ -15,7 +17,9 @@ class WavePreview(msgspec.Struct, frozen=True):
     """One wave, if nothing waits for a person. traffic: percent.
 
     gates: what has to hold at its end. waits_for: what a person has to answer or press.
-    on_breach: what a failed gate does, in words.
+    on_breach: what a failed gate does, in words; steps: what people do then, in this order;
+    options: what they choose from. ramp, posts, meetings, standby: how its traffic rises, what is
+    posted how often, who meets when, and who has to be reachable how long.
     """
 
     id: str
@@ -28,15 +32,24 @@ class WavePreview(msgspec.Struct, frozen=True):
     waits_for: tuple[str, ...] = ()
     on_breach: str = ""
     rollback_on: tuple[str, ...] = ()
+    day: int = 1
+    audience: str = ""
+    ramp: str = ""
+    posts: tuple[str, ...] = ()
+    meetings: tuple[str, ...] = ()
+    standby: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 class Preview(msgspec.Struct, frozen=True):
     """The whole release.
 
-    total: of the waves' soaks. rollback_on: what takes everything back by itself, in any wave;
-    what counts in one wave only is said there too. in_the_way: what keeps it from beginning now;
-    opens_at: when nothing does any more, None when nobody can know. longest: with every extension
-    that the plan allows. can_go_back_until: when the version before is taken down.
+    total: from the first wave to the last verdict. rollback_on: what takes everything back by
+    itself, in any wave; what counts in one wave only is said there too. in_the_way: what keeps it
+    from beginning now; opens_at: when nothing does any more, None when nobody can know. longest:
+    with every extension that the plan allows. can_go_back_until: when the version before is taken
+    down.
     """
 
     waves: tuple[WavePreview, ...]
@@ -60,7 +73,8 @@ def preview(plan: Plan, start: datetime, outlook: Outlook | None = None) -> Prev
     at = start = ahead.opens_at or start
     waves: list[WavePreview] = []
     for wave in plan.waves:
-        ends = at + wave.soak
+        at = max(at, opening(plan, wave, start))
+        ends = at + wave.lasts
         waves.append(_wave(wave, at, ends))
         at = ends
     everywhere = _rollbacks(plan.triggers)
@@ -72,7 +86,7 @@ def preview(plan: Plan, start: datetime, outlook: Outlook | None = None) -> Prev
         signers=_seats(plan.approval),
         rollback_on=tuple(dict.fromkeys([*everywhere, *_rollbacks(once)])),
         rollback_signers=_seats(rollback) if rollback else (),
-        longest=sum((_longest(wave, plan) for wave in plan.waves), timedelta()),
+        longest=_longest(plan, start) - start,
         can_go_back_until=at + plan.keep_previous,
         in_the_way=tuple(hold.text for hold in ahead.holds),
         opens_at=ahead.opens_at,
@@ -91,12 +105,55 @@ def _wave(wave: Wave, starts: datetime, ends: datetime) -> WavePreview:
         waits_for=tuple(_waits(wave)),
         on_breach=_breach(wave),
         rollback_on=tuple(_rollbacks(wave.triggers)),
+        day=wave.day,
+        audience=wave.audience,
+        ramp=_ramp(wave),
+        posts=tuple(map(_post, wave.cadence)),
+        meetings=tuple(map(_meeting, wave.meetings)),
+        standby=tuple(f"{role}, {format_duration(span)}" for role, span in wave.standby.items()),
+        steps=tuple(map(step_words, wave.on_breach_steps)),
+        options=wave.options,
     )
 
 
-def _longest(wave: Wave, plan: Plan) -> timedelta:
-    extends = wave.on_inconclusive == "extend" and any(g.kind == "if" for g in wave.gates)
-    return wave.soak * (1 + plan.max_extend) if extends else wave.soak
+def _ramp(wave: Wave) -> str:
+    if wave.ramp is None:
+        return ""
+    steps = ", ".join(f"{step:g}" for step in wave.ramp.steps)
+    return f"{steps} %, a step every {format_duration(wave.ramp.each)}"
+
+
+def _post(cadence: Cadence) -> str:
+    what = f" ({cadence.what})" if cadence.what else ""
+    until = f" until {format_duration(cadence.until)}" if cadence.until is not None else ""
+    return f"every {format_duration(cadence.every)}{until}{what}"
+
+
+def _meeting(meeting: Meeting) -> str:
+    when = f"at {meeting.at:%H:%M}" if meeting.at else f"every {format_duration(_every(meeting))}"
+    who = f", {' and '.join(meeting.who)}" if meeting.who else ""
+    return f"{when}{who}" + (f" ({meeting.what})" if meeting.what else "")
+
+
+def _every(meeting: Meeting) -> timedelta:
+    return meeting.every or timedelta()
+
+
+def step_words(step: Step) -> str:
+    """One thing to do, as people read it: "retest: staging", "fix and retest"."""
+    if isinstance(step, str):
+        return step.replace("_", " ")
+    return ", ".join(f"{word.replace('_', ' ')}: {what}" for word, what in step.items())
+
+
+def _longest(plan: Plan, start: datetime) -> datetime:
+    """The end when every wave is extended as far as the plan allows."""
+    at = start
+    for wave in plan.waves:
+        extends = wave.on_inconclusive == "extend" and any(g.kind == "if" for g in wave.gates)
+        more = wave.soak * plan.max_extend if extends else timedelta()
+        at = max(at, opening(plan, wave, start)) + wave.lasts + more
+    return at
 
 
 def _waits(wave: Wave) -> Iterator[str]:

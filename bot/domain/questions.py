@@ -81,7 +81,7 @@ def _of_ratio(comparison: Comparison, *, rest: bool, good: bool) -> Question | N
             return Question(Asked.TIMES, 1 + value, rest, good)
         case LimitKind.ABOVE_BASELINE | LimitKind.ABOVE_WAVE:
             return Question(Asked.POINTS, -value if rest else value, rest, good)
-        case LimitKind.OK:
+        case LimitKind.OK | LimitKind.STATE:
             return None
 
 
@@ -115,7 +115,7 @@ def relative(limit: Limit, base: float) -> float:
             return base * (1 + limit.value)
         case LimitKind.ABOVE_BASELINE | LimitKind.ABOVE_WAVE:
             return base + limit.value
-        case LimitKind.ABSOLUTE | LimitKind.OK:
+        case LimitKind.ABSOLUTE | LimitKind.OK | LimitKind.STATE:
             return limit.value
 
 

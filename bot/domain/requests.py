@@ -6,9 +6,11 @@ Refusals change nothing and are told to the one person who asked, with what to d
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from bot.domain import ramp
 from bot.domain.approvals import open_request, release_digest
 from bot.domain.authority import Act, refusal
 from bot.domain.conditions import Action, Condition
+from bot.domain.days import opening_words
 from bot.domain.events import (
     AdvanceRequested,
     AskSigners,
@@ -21,6 +23,7 @@ from bot.domain.events import (
     RunCheck,
     StepBackRequested,
 )
+from bot.domain.facts import own
 from bot.domain.gates import Verdict
 from bot.domain.people import Actor
 from bot.domain.rollout import BEFORE_TRAFFIC, Phase, Rollout, Tick
@@ -89,11 +92,21 @@ def _resume(rollout: Rollout, actor: Actor, now: datetime) -> Decision:
         return tell(
             rollout, actor, "A rollback is waiting for signatures. Sign it or turn it down first."
         )
-    resumed, effects = _resumed(rollout, now)
-    return resumed, (*effects, *show(f"@[{actor.person}] resumed it."))
+    if must_choose(rollout):
+        ways = ", ".join(option.replace("_", " ") for option in rollout.options)
+        return tell(rollout, actor, f"First choose how to go on: {ways}.")
+    going, effects = resumed(rollout, now)
+    return going, (*effects, *show(f"@[{actor.person}] resumed it."))
 
 
-def _resumed(rollout: Rollout, now: datetime) -> Decision:
+def must_choose(rollout: Rollout) -> bool:
+    """Whether the plan offers ways to go on since the pause, and nobody has chosen one."""
+    chosen = any(choice.at >= rollout.phase_since for choice in rollout.choices)
+    return rollout.phase is Phase.PAUSED and bool(rollout.options) and not chosen
+
+
+def resumed(rollout: Rollout, now: datetime) -> Decision:
+    """Go on after a pause or a halt, from where it was held."""
     match rollout.paused_from:
         case Phase.PREPARING:
             return prepare(change(rollout, paused_from=None), now)
@@ -101,19 +114,23 @@ def _resumed(rollout: Rollout, now: datetime) -> Decision:
             return promote(change(rollout, paused_from=None), now)
         case Phase.ROLLING_BACK:
             return roll_back(rollout, now, rollout.rollback_reason, rollout.rollback_by)
+        case Phase.SOAKING | Phase.JUDGING if rollout.retry is not None:
+            return shift(rollout, rollout.retry, now)
         case Phase.SOAKING | Phase.JUDGING if _in_place(rollout):
             return _look_again(rollout, Phase.SOAKING, now), ()
         case Phase.WATCHING if not rollout.drift:
             watching = _look_again(rollout, Phase.WATCHING, now)
             over = watching.soak_done >= watching.the_plan.keep_previous
             return retire(watching) if over else (watching, ())
+        case _ if ramp.begun(rollout):
+            return ramp.again(rollout, now)
         case _:
             return shift(rollout, rollout.wave, now)
 
 
 def _in_place(rollout: Rollout) -> bool:
     """Whether the candidate has the traffic of its wave; after a step back it may have less."""
-    short = abs(rollout.weight - rollout.current_wave.traffic)
+    short = abs(rollout.weight - ramp.weight_of(rollout))
     return not rollout.drift and short <= TRAFFIC_TOLERANCE
 
 
@@ -126,6 +143,7 @@ def _look_again(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:
         watchers=_without_pauses(rollout),
         ticks=without_answers(rollout, rollout.wave, only_no=True),
         reason="",
+        options=(),
         op_key="",
         paused_from=None,
         blind_since=None,
@@ -136,10 +154,13 @@ def _look_again(rollout: Rollout, phase: Phase, now: datetime) -> Rollout:
 
 
 def _without_pauses(rollout: Rollout) -> dict[str, Watcher]:
-    """The watchers, but those that paused it begin anew: else they would pause it again at once."""
+    """The watchers, but those that paused it begin anew: else they would pause it again at once.
+
+    What the bot knows itself stays known: it pauses again when it is news again.
+    """
     known = rollout.watchers
     triggers = [t for t in rollout.the_plan.triggers_of(rollout.current_wave) if t.id in known]
-    pausing = {t.id for t in triggers if _paused(t, known[t.id])}
+    pausing = {t.id for t in triggers if _paused(t, known[t.id]) and not own(t, rollout)}
     return {name: each for name, each in rollout.watchers.items() if name not in pausing}
 
 
@@ -149,16 +170,19 @@ def _paused(trigger: Condition, watcher: Watcher) -> bool:
 
 
 def _advance(rollout: Rollout, event: AdvanceRequested, now: datetime) -> Decision:
-    reason = refusal(Act.ADVANCE, event.actor, rollout) or _not_ready(rollout)
+    reason = refusal(Act.ADVANCE, event.actor, rollout) or _not_ready(rollout, now)
     if reason is not None:
         return tell(rollout, event.actor, reason)
+    rule = rollout.the_plan.advance_approval
+    if rule is not None and rule.comment_required and not event.reason.strip():
+        return tell(rollout, event.actor, "Say why: type it with the command. It is kept.")
     why = f": {event.reason}" if event.reason else ""
     said = f"@[{event.actor.person}] advanced it{why}. Evidence: {_evidence(rollout)}"
     advanced, effects = next_wave(rollout, now)
     return advanced, (*effects, *show(said))
 
 
-def _not_ready(rollout: Rollout) -> str | None:
+def _not_ready(rollout: Rollout, now: datetime) -> str | None:
     """Why a person may not advance now. A person may decide on thin evidence, not on bad."""
     if rollout.phase is Phase.SOAKING:
         left = format_duration(rollout.soak_left)
@@ -173,7 +197,7 @@ def _not_ready(rollout: Rollout) -> str | None:
     unanswered = [g for g in open_items(rollout) if not g.optional]
     if unanswered:
         return f"First somebody has to answer: {unanswered[0].text}"
-    return None
+    return opening_words(rollout, now) or None
 
 
 def _evidence(rollout: Rollout) -> str:
@@ -194,7 +218,7 @@ def _extend(rollout: Rollout, event: ExtendRequested, now: datetime) -> Decision
     reason = refusal(Act.EXTEND, event.actor, rollout)
     if reason is not None:
         return tell(rollout, event.actor, reason)
-    by = event.by or rollout.current_wave.soak / 2 or timedelta(minutes=5)
+    by = event.by or rollout.current_wave.lasts / 2 or timedelta(minutes=5)
     extended = enter(
         rollout,
         Phase.SOAKING,

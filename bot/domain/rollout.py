@@ -17,6 +17,7 @@ from bot.domain.metering import Meter
 from bot.domain.people import Actor
 from bot.domain.plan import Approval, Plan, Wave
 from bot.domain.reports import Report
+from bot.domain.trends import Trend
 from bot.domain.watching import Watcher
 
 
@@ -87,20 +88,34 @@ class Tick(msgspec.Struct, frozen=True):
     evidence: str = ""
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """What somebody chose when a wave was paused, and why. about: what had broken."""
+
+    option: str
+    person: str
+    at: datetime
+    reason: str
+    about: str = ""
+
+
 class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version on its way to one environment of one service.
 
     type: hotfix, feature, major, or "" for an ordinary release; labels: what else is true of it.
     weight: percent of the traffic that the candidate has, as last read back; target_weight: as
-    asked. soak_done: how much of the present soak has been served; soak_extra: by how much it was
-    extended. holds: what was in its way at the last look before it began; opens_at: when nothing
+    asked. ramp_step: which step of the wave's ramp that is. soak_done: how much of the present wave
+    has been served, the ramp included; soak_extra: by how much its soak was extended. retry: the
+    wave that a breach stepped back from. wave_opens_at: when the next wave's day comes, while that
+    is waited for. troubled_at: when there was an alert or a pause last. said: when each regular
+    message of the wave was last due. options, choices: what people may choose from now, and what
+    they chose. holds: what was in its way at the last look before it began; opens_at: when nothing
     is any more, None: unknown. exemption: what it may pass because one more person signs ("":
     nothing). stopped: why the line stands still ("": it runs). revision: counts writes. fence:
     counts takeovers; a writer with an older one loses. op_key: the deployer change that is waited
     for ("" when none). response: the id of what is done about the last breach. next_check_at: when
     the tick looks again, None: only an event moves it on. looked: the target was seen, and the
-    checklists are open. checks: those that the bot can run
-    here. items: what was ticked, by its key.
+    checklists are open. checks: those that the bot can run here. items: what was ticked, by its
+    key.
     """
 
     id: str
@@ -133,6 +148,9 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     wave_applied_at: datetime | None = None
     soak_done: timedelta = timedelta()
     soak_extra: timedelta = timedelta()
+    ramp_step: int = 0
+    retry: int | None = None
+    wave_opens_at: datetime | None = None
     weight: float = 0.0
     target_weight: float = 0.0
     op_key: str = ""
@@ -146,10 +164,14 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     marks: tuple[Mark, ...] = ()
     paused_from: Phase | None = None
     blind_since: datetime | None = None
+    troubled_at: datetime | None = None
+    trends: Mapping[str, Trend] = {}
+    said: Mapping[str, datetime] = {}
+    options: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
     drift: str = ""
     measured_at: datetime | None = None
     carded_at: datetime | None = None
-    posted_at: datetime | None = None
     next_check_at: datetime | None = None
     ended_at: datetime | None = None
     touched: bool = False
@@ -175,8 +197,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def soak_needed(self) -> timedelta:
-        """The whole soak of the present wave, extensions included."""
-        return self.current_wave.soak + self.soak_extra
+        """The whole of the present wave: its ramp and its soak, extensions included."""
+        return self.current_wave.lasts + self.soak_extra
 
     @property
     def soak_left(self) -> timedelta:

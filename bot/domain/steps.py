@@ -95,7 +95,11 @@ def shift(rollout: Rollout, index: int, now: datetime) -> Decision:
         now,
         reason="",
         wave=index,
-        target_weight=wave.traffic,
+        target_weight=wave.traffic if wave.ramp is None else wave.ramp.steps[0],
+        ramp_step=0,
+        retry=None,
+        wave_opens_at=None,
+        options=(),
         touched=rollout.touched or wave.traffic > 0,
         paused_from=None,
         wave_applied_at=None,
@@ -118,17 +122,15 @@ def without_answers(rollout: Rollout, index: int, *, only_no: bool = False) -> t
 
 
 def traffic(rollout: Rollout, wave: Wave) -> SetTraffic:
-    """The effect that puts the traffic of a wave on the candidate."""
-    instances = None if wave.instances == "all" else wave.instances
-    return SetTraffic(rollout.version, rollout.artifact, wave.traffic, instances)
+    """The effect that puts the weight that is aimed at on the candidate, on the way to `wave`."""
+    there = rollout.target_weight == wave.traffic
+    instances = wave.instances if there and wave.instances != "all" else None
+    return SetTraffic(rollout.version, rollout.artifact, rollout.target_weight, instances)
 
 
 def put_back(rollout: Rollout, *others: Effect) -> Decision:
     """Set the traffic once more that was confirmed last: somebody else has changed it."""
-    effect = traffic(rollout, rollout.current_wave)
-    if effect.weight != rollout.target_weight:
-        effect = SetTraffic(rollout.version, rollout.artifact, rollout.target_weight)
-    return deploy(rollout, effect, *others)
+    return deploy(rollout, traffic(rollout, rollout.current_wave), *others)
 
 
 def begin_soak(rollout: Rollout, weight: float, now: datetime) -> Rollout:
@@ -146,7 +148,8 @@ def begin_soak(rollout: Rollout, weight: float, now: datetime) -> Rollout:
         soak_done=timedelta(),
         measured_at=None,
         blind_since=None,
-        posted_at=now,
+        said={},
+        trends={},
         watchers={},
         meter=begin_wave(rollout.meter, rollout.current_wave.id, now),
         marks=(*rollout.marks, mark),
@@ -213,8 +216,13 @@ def switch_back(rollout: Rollout, *others: Effect) -> Decision:
     return deploy(rollout, effect, RenderCard(), *others, RefreshHomes())
 
 
-def step_back(rollout: Rollout, now: datetime, weight: float, reason: str) -> Decision:
-    """Less traffic on the candidate, then wait for a person. weight: at most; it never rises."""
+def step_back(
+    rollout: Rollout, now: datetime, weight: float, reason: str, *, retry: int | None = None
+) -> Decision:
+    """Less traffic on the candidate, then wait for a person. weight: at most; it never rises.
+
+    retry: the wave that Resume tries again; None: it goes on from the wave of that weight.
+    """
     waves = rollout.the_plan.waves
     most = rollout.target_weight if rollout.phase is Phase.STEPPING_BACK else rollout.weight
     most += TRAFFIC_TOLERANCE  # a share read back is seldom exact, and one asked for has to be
@@ -231,6 +239,8 @@ def step_back(rollout: Rollout, now: datetime, weight: float, reason: str) -> De
         wave_applied_at=None,
         soak_done=timedelta(),
         soak_extra=timedelta(),
+        ramp_step=0,
+        retry=retry,
         findings=(),
         paused_from=None,
     )

@@ -38,8 +38,7 @@ LONGEST_GAP = timedelta(minutes=2)
 def conditions_of(rollout: Rollout) -> list[Condition]:
     """Everything that is judged by numbers now: gates, triggers, alerts."""
     plan, wave = rollout.the_plan, rollout.current_wave
-    alerts = [alert for level in plan.alerts.values() for alert in level]
-    return [*wave.gates, *plan.triggers_of(wave), *alerts]
+    return [*wave.gates, *plan.triggers_of(wave), *plan.all_alerts, *plan.aims]
 
 
 def slots_of(rollout: Rollout, observation: Observation) -> Mapping[str, str]:

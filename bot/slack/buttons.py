@@ -22,6 +22,7 @@ _LABELS: dict[Press, str] = {
     Press.EXTEND: "Extend the soak",
     Press.ROLLBACK: "Roll back",
     Press.BREAK_GLASS: "Break glass: roll back now",
+    Press.CHOOSE: "Choose",
     Press.CANCEL: "Cancel the release",
     Press.TICK_ITEM: "Yes",
     Press.RELEASE_QUARANTINE: "Release from quarantine",

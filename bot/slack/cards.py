@@ -13,7 +13,7 @@ from bot.domain.policy import legal_actions
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.units import format_duration, format_weight
 from bot.ports import Message, Posted
-from bot.slack import checklists, sections
+from bot.slack import checklists, going_on, sections
 from bot.slack.blocks import Block, context, fit, header, section
 from bot.slack.buttons import action_rows, link_row, named
 from bot.slack.home import home_view
@@ -148,10 +148,12 @@ class Cards:
             *sections.in_the_way(rollout, self._accounts, now),
             *sections.traffic(rollout),
             self._clock(rollout, now),
+            *going_on.wave_facts(rollout, now),
             *sections.gates(rollout, self._accounts),
             *sections.triggers(rollout),
             *reported(rollout),
             *sections.questions(rollout),
+            *going_on.choices(rollout),
             *checklists.on_card(rollout),
             *sections.signatures(rollout, self._accounts),
             *action_rows(rollout, legal_actions(rollout)),

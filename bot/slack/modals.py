@@ -17,6 +17,7 @@ from bot.slack.text import escape
 
 RELEASE_START = "release_start"
 ROLLBACK_CONFIRM = "rollback_confirm"
+DECISION = "decision"
 APPROVE_COMMENT = "approve_comment"
 REASON_MOST = 1000
 
@@ -127,6 +128,26 @@ def approve_comment(rollout: Rollout, purpose: str, metadata: str) -> Block:
         ),
     ]
     return modal(APPROVE_COMMENT, "Approve", blocks, submit="Approve", metadata=metadata)
+
+
+def decision(rollout: Rollout, what: str, metadata: str) -> Block:
+    """The question that comes with a decision that is kept with its reason.
+
+    what: is decided, like "Advance". metadata: comes back with the submission.
+    """
+    where = f"{rollout.service} {rollout.version} in {rollout.environment}"
+    blocks = [
+        section(f"{escape(what)}: {escape(where)}."),
+        text_input(
+            "reason",
+            "Why",
+            hint="It is said in the thread and kept in the audit.",
+            multiline=True,
+            focus=True,
+            most=REASON_MOST,
+        ),
+    ]
+    return modal(DECISION, "Decide", blocks, submit="Decide", metadata=metadata)
 
 
 def rollback_confirm(rollout: Rollout, *, metadata: str, reason: str = "", now: bool) -> Block:

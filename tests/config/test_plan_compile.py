@@ -213,7 +213,11 @@ def test_requests_can_not_be_counted_where_there_are_none() -> None:
         ),
         ({"by": ["qa"]}, ".by: names who attests, and goes with `attest`"),
         ({"optional": True}, ".optional: goes with `attest` or `check`"),
-        ({"check": "smoke"}, ": has several of `if` or `attest` or `check` (write exactly one)"),
+        (
+            {"check": "smoke"},
+            ": has several of `if` or `attest` or `check` or `include` or `targets` or `stable`"
+            " (write exactly one)",
+        ),
         (
             {"id": "A b"},
             ".id: 'A b' is not an id (write small letters, digits, - and _, at most 80)",

@@ -20,6 +20,7 @@ from bot.domain.events import (
     Measured,
     OpDelayed,
     OpFailed,
+    OptionChosen,
     PauseRequested,
     PreflightFailed,
     PreflightPassed,
@@ -109,6 +110,7 @@ TABLE: Mapping[type[RolloutEvent], tuple[Phase | str, Row]] = {
     AdvanceRequested: (TOLD, {P.JUDGING: P.SHIFTING}),
     ExtendRequested: (TOLD, {P.SOAKING: STAYS, P.JUDGING: P.SOAKING}),
     StepBackRequested: (TOLD, {}),
+    OptionChosen: (TOLD, {}),
     CancelRequested: (TOLD, to(P.CANCELLED, *BEFORE)),
     RollbackRequested: (
         TOLD,
@@ -161,6 +163,7 @@ def make(kind: type[RolloutEvent], rollout: Rollout) -> RolloutEvent:
         AdvanceRequested(ADA),
         ExtendRequested(ADA),
         StepBackRequested(ADA),
+        OptionChosen(ADA, "observe", "it looks fine", "q9"),
         CancelRequested(ADA),
         RollbackRequested(ADA, "too slow", "q8"),
         ItemTicked(ADA, "nothing", ok=True),

@@ -12,6 +12,7 @@ from bot.domain.events import (
     CancelRequested,
     ExtendRequested,
     ItemTicked,
+    OptionChosen,
     PauseRequested,
     QuarantineReleaseSigned,
     Rejected,
@@ -33,6 +34,7 @@ from bot.domain.policy import (
     digest_meant,
     legal_actions,
     legal_answers,
+    legal_choices,
 )
 from bot.domain.rollout import Phase, Rollout
 from tests.domain.builders import ADA, NOW
@@ -54,6 +56,7 @@ def event_of(rollout: Rollout, act: ActionButton) -> RolloutEvent:
         Press.EXTEND: ExtendRequested(SIGNER),
         Press.ROLLBACK: RollbackRequested(SIGNER, "slow", "q7"),
         Press.BREAK_GLASS: RollbackRequested(SIGNER, "slow", "q7", now=True),
+        Press.CHOOSE: OptionChosen(SIGNER, act.value.argument, "it looks fine", "q8"),
         Press.CANCEL: CancelRequested(SIGNER),
         Press.RELEASE_QUARANTINE: QuarantineReleaseSigned(SIGNER),
     }
@@ -74,6 +77,8 @@ def test_every_button_that_is_shown_does_something_when_it_is_pressed(scene: str
     rollout = SCENES[scene]()
     for act in legal_actions(rollout):
         assert refusals(rollout, act) == [], act.press
+    for act in legal_choices(rollout):
+        assert refusals(rollout, act) == [], act.value.argument
     for _, yes, no in legal_answers(rollout):
         assert refusals(rollout, yes) == []
         assert refusals(rollout, no) == []

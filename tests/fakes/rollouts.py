@@ -15,15 +15,17 @@ from bot.domain.events import (
     HookFired,
     ItemTicked,
     Measured,
+    OptionChosen,
     PauseRequested,
     PreflightPassed,
     QuarantineReleaseSigned,
     RollbackRequested,
     Signed,
+    WaveApplied,
 )
 from bot.domain.gates import Finding, Verdict
 from bot.domain.people import THE_BOT, Actor
-from bot.domain.plan import Approval, Plan
+from bot.domain.plan import Approval, Plan, Ramp
 from bot.domain.plan_sections import (
     ChecklistDocument,
     ItemDocument,
@@ -46,6 +48,7 @@ from tests.domain.builders import (
     in_phase,
     plan,
     rolled_back,
+    seen,
     signed,
     soaking,
     step,
@@ -204,6 +207,24 @@ def hostile_lists() -> Rollout:
     return msgspec.structs.replace(rollout, items={"list-0/i1": no}, reason=LONG)
 
 
+def choosing() -> Rollout:
+    """A gate has failed, and the plan leaves it to people how to go on."""
+    ways = ("hotfix", "rollback", "workaround", "observe")
+    free = wave("p5", 5.0, on_breach="pause", options=ways, standby={"support": timedelta(hours=2)})
+    paused = step(soaking(plan(waves=(free, wave("all", 100.0)))), counted(500, 1000, 30))
+    worked = OptionChosen(ADA, "workaround", "the cache is warmed by hand", "q7")
+    return step(paused, worked, NOW + timedelta(minutes=31))
+
+
+def climbing() -> Rollout:
+    """Half way up a ramp, for some people only."""
+    ramp = Ramp((25.0, 50.0, 75.0, 100.0), timedelta(minutes=1))
+    ramped = wave("all", 100.0, ramp=ramp, audience="beta group", asks=True)
+    first = soaking(plan(waves=(ramped,)))
+    asked = step(first, counted(0, 1000, 1, weight=25.0), NOW + timedelta(minutes=1))
+    return step(asked, WaveApplied(asked.op_key, seen(50.0)), NOW + timedelta(minutes=1))
+
+
 SCENES: Mapping[str, Callable[[], Rollout]] = {
     **{phase.value: partial(in_phase, phase) for phase in Phase},
     "half signed": half_signed,
@@ -213,6 +234,8 @@ SCENES: Mapping[str, Callable[[], Rollout]] = {
     "unknown": lambda: with_finding(Verdict.UNKNOWN, value=None, limit=None, spark=()),
     "asked back": asked_back,
     "close to rollback": close_to_rollback,
+    "choosing": choosing,
+    "climbing": climbing,
     "questions": lambda: soaking(questions()),
     "questions answered": answered,
     "judging questions": lambda: step(soaking(questions()), counted(0, 1000, 30)),

@@ -15,6 +15,7 @@ from bot.domain.conditions import Condition
 from bot.domain.decisions import decide
 from bot.domain.duties import ACKNOWLEDGE, StartDuty
 from bot.domain.events import (
+    AdvanceRequested,
     Effect,
     ItemTicked,
     Measured,
@@ -85,6 +86,15 @@ def times(n: float) -> Side:
     return Side(Counts(n, n))
 
 
+def served(side: Side, weight: float) -> Side:
+    """What the two sides show of a level when the candidate has `weight` percent of the traffic."""
+    match side:
+        case Side(Gauge(ours), Gauge(theirs)):
+            return level(ours * weight / 100, base=theirs * (1 - weight / 100))
+        case _:
+            return side
+
+
 UP = Side(Probe(True))
 DOWN = Side(Probe(False, "HTTP 503"))
 
@@ -99,7 +109,7 @@ class Rule:
     rows: what it shows. over: readings that satisfy it by the least. limit: readings exactly at the
     limit, or whatever is just not enough. windows: how many in a row it takes, of `window` seconds.
     each: seconds between two looks, None: four looks in each window. does: rollback, step_back,
-    pause, page or notify.
+    pause, page or notify. level: of an alert that does more than that.
     """
 
     rows: tuple[str, ...]
@@ -113,6 +123,7 @@ class Rule:
     windows: int = 1
     each: float | None = None
     before: Mapping[str, Value] = field(default_factory=dict)
+    level: str = ""
 
     @property
     def step(self) -> float:
@@ -128,7 +139,8 @@ class Rule:
         plan = plans().get(self.plan)
         wave = next(wave for wave in plan.waves if wave.id == self.wave)
         levels = {"page": "critical", "notify": "warning"}
-        found = plan.alerts.get(levels.get(self.does, ""), plan.triggers_of(wave))
+        level = self.level or levels.get(self.does, "")
+        found = plan.alerts.get(level, plan.triggers_of(wave))
         return next(c for c in found if c.text.startswith(self.metric))
 
 
@@ -214,8 +226,16 @@ class Drive:
         self.effects += effects
 
     def look(self, seconds: float, readings: Mapping[str, Side]) -> None:
-        """Time passes, and then the bot looks."""
+        """Time passes, and then the bot looks.
+
+        What is counted per weight is given as it would be with all the traffic.
+        """
         self.now += timedelta(seconds=seconds)
+        metrics, weight = self.rollout.the_plan.metrics, self.rollout.weight
+        readings = {
+            name: served(side, weight) if metrics[name].per_weight else side
+            for name, side in readings.items()
+        }
         at = Seen("v1.1.0", "v1.2.0", self.rollout.weight)
         self.happens(Measured(_measurements(readings, self.now), timedelta(seconds=seconds), at))
 
@@ -230,7 +250,16 @@ class Drive:
                 person = Actor("olga", "U0OLGA", gate.by or ("release_manager",))
                 self.happens(ItemTicked(person, gate.id, ok=True))
 
-    def serve(self, good: Mapping[str, Side], looks: int = 8) -> None:
+    def let_go_on(self, good: Mapping[str, Side]) -> None:
+        """The next wave's day comes, and whoever decides says yes, when nothing else is missing."""
+        if self.rollout.wave_opens_at is not None:
+            wait = (self.rollout.wave_opens_at - self.now).total_seconds()
+            self.looks(4, wait / 4, good)
+        if "press Advance" in self.rollout.reason:
+            decider = Actor("olga", "U0OLGA", ("release_manager",))
+            self.happens(AdvanceRequested(decider, "all is well"))
+
+    def serve(self, good: Mapping[str, Side], looks: int = 16) -> None:
         """The wave's soak goes by, with these readings."""
         soak = max(self.rollout.soak_left.total_seconds(), looks)
         self.looks(looks, soak / looks, good)
@@ -292,9 +321,9 @@ def at_wave(
         wave=index,
         weight=wave.traffic,
         target_weight=wave.traffic,
+        ramp_step=len(wave.ramp.steps) - 1 if wave.ramp is not None else 0,
         wave_applied_at=now,
         phase_since=now,
-        posted_at=now,
         meter=begin_wave(_earlier(plan.waves[max(index - 1, 0)].id, before, now), wave_id, now),
     )
 
@@ -319,4 +348,5 @@ def soak_through(gate: Gate, readings: Side) -> Drive:
     drive = Drive(gate.plan, gate.wave, gate.before)
     drive.answer_everything()
     drive.serve({**gate.good, gate.metric: readings})
+    drive.let_go_on({**gate.good, gate.metric: readings})
     return drive

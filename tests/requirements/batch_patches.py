@@ -62,9 +62,10 @@ TRIGGERS = [
 
 
 def level_of(row: str, part: str, metric: str, does: str, over: Side, limit: Side) -> Rule:
-    beside = metric in {"memory", "cpu"}  # the last wave has nothing beside it to compare with
-    window, wave = (1.0, "w3") if beside else (60.0, "w4")
-    return Rule((row, part), PLAN, wave, metric, over, limit, window, does, each=min(window, 15))
+    """Any critical alert takes everything back, whichever wave it is."""
+    window = 600.0 if metric in {"error_rate", "success_rate"} else 300.0
+    level = "critical" if does == "rollback" else ""
+    return Rule((row, part), PLAN, "w2", metric, over, limit, window, does, level=level)
 
 
 WARNINGS = [
@@ -77,13 +78,13 @@ WARNINGS = [
     level_of("B-116", "S2-18g", "invariant_violations", "notify", times(1.5), times(1.25)),
 ]
 CRITICALS = [
-    level_of("B-110", "S2-18a", "error_rate", "page", share(101), share(100)),
-    level_of("B-111", "S2-18b", "success_rate", "page", share(101), share(100)),
-    level_of("B-112", "S2-18c", "latency_p95", "page", slow(51, 1.0), slow(50, 1.0)),
-    level_of("B-113", "S2-18d", "latency_p99", "page", slow(11, 1.5), slow(10, 1.5)),
-    level_of("B-114", "S2-18e", "memory", "page", level(201, base=100), level(200, base=100)),
-    level_of("B-115", "S2-18f", "cpu", "page", level(1.81, base=1), level(1.8, base=1)),
-    level_of("B-116", "S2-18g", "invariant_violations", "page", times(2.75), times(2.5)),
+    level_of("B-110", "S2-18a", "error_rate", "rollback", share(101), share(100)),
+    level_of("B-111", "S2-18b", "success_rate", "rollback", share(101), share(100)),
+    level_of("B-112", "S2-18c", "latency_p95", "rollback", slow(51, 1.0), slow(50, 1.0)),
+    level_of("B-113", "S2-18d", "latency_p99", "rollback", slow(11, 1.5), slow(10, 1.5)),
+    level_of("B-114", "S2-18e", "memory", "rollback", level(201, base=100), level(200, base=100)),
+    level_of("B-115", "S2-18f", "cpu", "rollback", level(1.81, base=1), level(1.8, base=1)),
+    level_of("B-116", "S2-18g", "invariant_violations", "rollback", times(2.75), times(2.5)),
 ]
 
 REPORTS = [

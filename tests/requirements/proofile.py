@@ -22,7 +22,8 @@ GOOD = {
 
 
 def alert(rows: tuple[str, ...], metric: str, over: Side, limit: Side, does: str) -> Rule:
-    return Rule(rows, PLAN, "canary", metric, over, limit, window=300, does=does)
+    level = "critical" if does == "rollback" else ""
+    return Rule(rows, PLAN, "canary", metric, over, limit, window=300, does=does, level=level)
 
 
 ALERTS = [
@@ -30,10 +31,10 @@ ALERTS = [
     alert(("S2-12b", "P-092"), "latency_p95", slow(51, 1.0), slow(50, 1.0), "notify"),
     alert(("S2-12c", "P-094"), "cpu", level(0.71), level(0.7), "notify"),
     alert(("S2-12d", "P-096"), "memory_growth", level(0.021), level(0.02), "notify"),
-    alert(("S2-12e", "P-091"), "error_rate", share(11), share(10), "page"),
-    alert(("S2-12f", "P-093"), "latency_p95", slow(51, 3.0), slow(50, 3.0), "page"),
-    alert(("S2-12g", "P-095"), "cpu", level(0.86), level(0.85), "page"),
-    alert(("S2-12h", "P-097"), "memory", level(0.91), level(0.9), "page"),
+    alert(("S2-12e", "P-091"), "error_rate", share(11), share(10), "rollback"),
+    alert(("S2-12f", "P-093"), "latency_p95", slow(51, 3.0), slow(50, 3.0), "rollback"),
+    alert(("S2-12g", "P-095"), "cpu", level(0.86), level(0.85), "rollback"),
+    alert(("S2-12h", "P-097"), "memory", level(0.91), level(0.9), "rollback"),
 ]
 
 

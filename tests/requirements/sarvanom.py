@@ -1,6 +1,6 @@
 """SarvanOM's conditions: measured against the version that runs beside it."""
 
-from tests.requirements.acting import DOWN, UP, Gate, Question, Report, Rule, share, slow
+from tests.requirements.acting import DOWN, UP, Gate, Question, Report, Rule, level, share, slow
 
 PLAN = "sarvanom-feature"
 MAJOR = "sarvanom-major"
@@ -9,6 +9,7 @@ BASE = (0.001 * MANY, MANY)
 GOOD = {
     "error_rate": share(0.001 * MANY, MANY, base=BASE),
     "response_time": slow(0, 0.2, MANY, base=0.2),
+    "throughput": level(100.0, base=100.0),
     "health": UP,
 }
 

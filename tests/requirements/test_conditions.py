@@ -129,6 +129,7 @@ def test_a_wave_waits_for_the_answer_of_the_role_that_is_asked(question: Questio
     assert drive.is_in(Phase.JUDGING)
     drive.happens(ItemTicked(Actor("nina", "U0NINA", (question.role,)), question.id, ok=True))
     drive.look(1, question.good)
+    drive.let_go_on(question.good)
     assert drive.done == "go on"
 
 

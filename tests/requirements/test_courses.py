@@ -21,6 +21,7 @@ from bot.domain.events import (
     WaveApplied,
 )
 from bot.domain.people import Actor
+from bot.domain.regular import STATUS
 from bot.domain.rollout import MEASURING, Phase
 from bot.domain.samples import Counts, Measurement, Sample, Track
 from tests.domain import builders as b
@@ -207,7 +208,8 @@ def test_updates_are_posted_as_often_as_the_plan_says(posts: Posts) -> None:
     for (begin, _), (every, _) in zip(pairwise(ends), posts.stretches, strict=True):
         drive = Drive(posts.plan, posts.wave)
         drive.now += timedelta(minutes=begin)
-        drive.rollout = msgspec.structs.replace(drive.rollout, posted_at=drive.now)
+        whats = {f"{STATUS}:{cadence.what}" for cadence in drive.rollout.current_wave.cadence}
+        drive.rollout = msgspec.structs.replace(drive.rollout, said=dict.fromkeys(whats, drive.now))
         for n in range(1, 4):
             drive.look(every * 30, {})
             assert updates(drive) == n - 1

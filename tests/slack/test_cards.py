@@ -98,12 +98,33 @@ def test_the_home_tab_asks_only_those_who_can_still_sign_and_lists_nothing_twice
     assert headings(for_mary) == ["Waiting for you", "Under way (1)", "Lately"]
 
 
+APART = {"tick_item", "choose", CHECKLIST, CHECK_AGAIN}
+"""Buttons that stand beside what they are about, not in the row of the card."""
+
+
+def test_the_ways_to_go_on_are_offered_each_with_its_button_and_with_who_stands_by() -> None:
+    message = CARDS.card(SCENES["choosing"](), NOW)
+    check_message({"text": message.text, "blocks": list(message.blocks)})
+    offered = [b for b in buttons(message) if b["action_id"] == "choose"]
+    assert [decode(button["value"]).argument for button in offered] == [
+        "hotfix", "rollback", "workaround", "observe",
+    ]  # fmt: skip
+    said = str(message.blocks)
+    assert "support stand by until" in said
+    assert "chosen: workaround" in said
+
+
+def test_the_card_of_a_ramp_says_how_far_it_is_and_whom_it_is_for() -> None:
+    said = str(CARDS.card(SCENES["climbing"](), NOW).blocks)
+    assert "a step every 1m, up to 100 %" in said
+    assert "for beta group" in said
+
+
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_buttons_of_a_card_are_the_legal_ones_and_carry_what_was_seen(scene: str) -> None:
     rollout = SCENES[scene]()
     shown = buttons(CARDS.card(rollout, NOW))
-    others = {"tick_item", CHECKLIST, CHECK_AGAIN}
-    pressed = [button["action_id"] for button in shown if button["action_id"] not in others]
+    pressed = [button["action_id"] for button in shown if button["action_id"] not in APART]
     assert pressed == [act.press for act in legal_actions(rollout)]
     for button in shown:
         value = decode(button["value"])

@@ -1,0 +1,64 @@
+"""When a wave has paused and its plan leaves it to people how to go on: what they choose.
+
+`rollback` goes back, with the signatures that the plan wants; `observe` goes on with the wave and
+watches; every other way (a hotfix, a workaround) is work that people do, while traffic stands still
+and the choice stays open. Who chose what, and why, is kept.
+"""
+
+from datetime import datetime
+
+from bot.domain.authority import Act, refusal
+from bot.domain.documents import nearest
+from bot.domain.events import OptionChosen, RollbackRequested
+from bot.domain.requests import going_back, resumed
+from bot.domain.rollout import Choice, Phase, Rollout
+from bot.domain.steps import Decision, change, in_words, show, tell
+
+ROLLBACK = "rollback"
+OBSERVE = "observe"
+
+_ADVICE = {
+    "hotfix": "A hotfix is a release of its own; roll this one back before it, or resume it after.",
+    "workaround": "Traffic stands still until somebody resumes it.",
+}
+
+
+def choose(rollout: Rollout, event: OptionChosen, now: datetime) -> Decision:
+    """Carry out what somebody chose."""
+    act = Act.ROLLBACK if event.option == ROLLBACK else Act.CHOOSE
+    reason = refusal(act, event.actor, rollout) or _impossible(rollout, event)
+    if reason is not None:
+        return tell(rollout, event.actor, reason)
+    chosen = change(rollout, choices=(*rollout.choices, _choice(rollout, event, now)))
+    said = f"@[{event.actor.person}] chose {words(event.option)}: {event.reason}"
+    match event.option:
+        case "rollback":
+            asked = RollbackRequested(event.actor, event.reason, event.request_id)
+            back, effects = going_back(chosen, asked, now)
+            return back, (*effects, *show(said))
+        case "observe":
+            going, effects = resumed(change(chosen, options=()), now)
+            return going, (*effects, *show(said))
+        case other:
+            advice = _ADVICE.get(other, "Traffic stands still until somebody resumes it.")
+            return chosen, show(f"{said}. {advice}")
+
+
+def _impossible(rollout: Rollout, event: OptionChosen) -> str | None:
+    if rollout.phase is not Phase.PAUSED or not rollout.options:
+        return f"There is nothing to choose: {in_words(rollout)}."
+    if event.option not in rollout.options:
+        hint = nearest(event.option, rollout.options)
+        return f"{event.option[:40]!r} is not one of the ways here; {hint}"
+    if not event.reason.strip():
+        return f"Say why, and it is kept: `choose {event.option} REASON`."
+    return None
+
+
+def _choice(rollout: Rollout, event: OptionChosen, now: datetime) -> Choice:
+    return Choice(event.option, event.actor.person, now, event.reason, rollout.reason)
+
+
+def words(option: str) -> str:
+    """An option as people say it."""
+    return option.replace("_", " ")

@@ -1,0 +1,74 @@
+"""What the card says of a wave besides numbers, and the ways to go on that people choose from."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from bot.domain.choosing import words
+from bot.domain.policy import Press, legal_choices
+from bot.domain.ramp import climbing
+from bot.domain.rollout import Phase, Rollout
+from bot.domain.units import format_duration, format_weight
+from bot.slack.blocks import Block, button, context, section
+from bot.slack.phases import token
+from bot.slack.text import bold, clean, escape, render
+
+_MEANS = {
+    "rollback": "all traffic goes back to the version before",
+    "observe": "goes on with this wave, and triggers go on watching",
+    "hotfix": "a release of its own; traffic stands still meanwhile",
+    "workaround": "people work around it; traffic stands still meanwhile",
+}
+
+
+def choices(rollout: Rollout) -> list[Block]:
+    """The ways that the plan offers, each with its button; the button asks why."""
+    return [
+        section(
+            f"{bold(words(act.value.argument).capitalize())}: {_means(act.value.argument)}.",
+            accessory=button(
+                "Choose",
+                Press.CHOOSE,
+                act.value.encode(),
+                label=clean(f"Choose {words(act.value.argument)}: {rollout.service}"),
+            ),
+        )
+        for act in legal_choices(rollout)
+    ]
+
+
+def _means(option: str) -> str:
+    return _MEANS.get(option, "work for people; traffic stands still meanwhile")
+
+
+def wave_facts(rollout: Rollout, now: datetime) -> list[Block]:
+    """Whom the wave is for, who stands by, how its traffic rises, what was chosen."""
+    if not rollout.live or rollout.phase is Phase.ROLLING_BACK:
+        return []
+    lines = [*_wave(rollout), *_standing(rollout, now), *_chosen(rollout)]
+    return [context(" · ".join(lines))] if lines else []
+
+
+def _wave(rollout: Rollout) -> Iterator[str]:
+    wave = rollout.current_wave
+    if wave.audience:
+        yield f"for {escape(wave.audience)}"
+    if wave.ramp is not None and climbing(rollout):
+        step, every = format_weight(wave.traffic), format_duration(wave.ramp.each)
+        yield f"a step every {every}, up to {step}"
+    if rollout.retry is not None:
+        retried = rollout.the_plan.waves[rollout.retry]
+        yield f"Resume tries {format_weight(retried.traffic)} again"
+
+
+def _standing(rollout: Rollout, now: datetime) -> Iterator[str]:
+    began = rollout.wave_applied_at
+    for role, span in rollout.current_wave.standby.items():
+        if began is not None and now < began + span:
+            until = render(token(began + span), {})
+            yield f"{escape(words(role))} stand by until {until}"
+
+
+def _chosen(rollout: Rollout) -> Iterator[str]:
+    if rollout.choices:
+        last = rollout.choices[-1]
+        yield f"chosen: {escape(words(last.option))}, {render(token(last.at), {})}"
