@@ -23,6 +23,7 @@ from bot.domain.events import (
     PostThread,
     RolloutEvent,
     Seen,
+    WaveApplied,
 )
 from bot.domain.metering import Meter, begin_wave, fold
 from bot.domain.people import Actor
@@ -243,10 +244,20 @@ class Drive:
         for _ in range(n):
             self.look(seconds, readings)
 
+    def begin_anew(self) -> None:
+        """At the beginning: the first traffic of the release has just come."""
+        plan = self.rollout.the_plan
+        ramp = plan.waves[0].ramp
+        weight = plan.waves[0].traffic if ramp is None else ramp.steps[0]
+        asked = msgspec.structs.replace(b.shifting(), plan=plan, target_weight=weight)
+        self.rollout = asked
+        self.happens(WaveApplied(asked.op_key, Seen("v1.1.0", "v1.2.0", weight)))
+
     def answer_everything(self, but: str = "") -> None:
         """Somebody of the right role says yes to each question of the wave; checks pass."""
         for gate in self.rollout.current_wave.gates:
-            if gate.kind in {"attest", "check"} and gate.id != but:
+            answered = gate.id in {tick.gate for tick in self.rollout.ticks}
+            if gate.kind in {"attest", "check"} and gate.id != but and not answered:
                 person = Actor("olga", "U0OLGA", gate.by or ("release_manager",))
                 self.happens(ItemTicked(person, gate.id, ok=True))
 

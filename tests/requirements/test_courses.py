@@ -1,6 +1,6 @@
 """How releases go under the built-in plans: what comes first, how long it takes, what is posted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -25,6 +25,7 @@ from bot.domain.regular import STATUS
 from bot.domain.rollout import MEASURING, Phase
 from bot.domain.samples import Counts, Measurement, Sample, Track
 from tests.domain import builders as b
+from tests.requirements import batch_patches, crypto_watch, proofile, sarvanom
 from tests.requirements.acting import Drive, Side, plans, share, slow
 from tests.requirements.whispercache import GOOD, MANY
 
@@ -136,7 +137,91 @@ def test_blue_green_goes_on_as_soon_as_its_numbers_are_good(wave: str) -> None:
     assert drive.is_in(Phase.SHIFTING)
 
 
-# --- the others ---------------------------------------------------------------------------------
+# --- the others, from the first request to the last ----------------------------------------------
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a release goes when all is well: at which hour it has which traffic, and when it ends."""
+
+    rows: tuple[str, ...]
+    plan: str
+    good: Mapping[str, Side]
+    shares: tuple[tuple[float, float], ...]
+    ends: float
+    look: timedelta
+
+
+MINUTES = timedelta(minutes=1)
+COURSES = [
+    Course(
+        ("proofile-staged", "P-034", "P-035", "P-046", "P-047", "P-048", "P-061", "P-062", "X-11"),
+        "proofile-staged",
+        proofile.GOOD,
+        ((0, 5), (48, 25), (120, 100)),
+        144,
+        30 * MINUTES,
+    ),
+    Course(
+        (
+            *("batch-patches-waves", "B-002", "B-033", "B-041", "B-049", "B-050", "B-058"),
+            *("B-067", "B-068", "B-075", "B-084", "B-085", "B-091", "X-16"),
+        ),
+        "batch-patches-waves",
+        batch_patches.GOOD,
+        ((0, 10), (48, 25), (96, 50), (144, 100)),
+        192,
+        30 * MINUTES,
+    ),
+    Course(
+        ("crypto-watch-linear", "C-010", "C-044", "C-045", "X-24"),
+        "crypto-watch-linear",
+        crypto_watch.GOOD,
+        tuple((n / 60, 10.0 * (n + 1)) for n in range(10)),
+        15 / 60,
+        MINUTES / 6,
+    ),
+    Course(
+        ("sarvanom-feature", "S-005", "S-015", "S-030", "S-031", "S-032", "S-033", "S-069"),
+        "sarvanom-feature",
+        sarvanom.GOOD,
+        ((0, 5), (0.5, 25), (1.5, 50), (3.5, 100)),
+        3.5,
+        MINUTES,
+    ),
+    Course(
+        ("sarvanom-major", "S-008"),
+        "sarvanom-major",
+        sarvanom.GOOD,
+        ((0, 5), (1, 25), (3, 50), (7, 100)),
+        7,
+        2 * MINUTES,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "course",
+    [pytest.param(c, id=c.plan, marks=pytest.mark.requirement(*c.rows)) for c in COURSES],
+)
+def test_when_all_is_well_each_share_comes_at_its_time(course: Course) -> None:
+    drive = Drive(course.plan, plans().get(course.plan).waves[0].id)
+    drive.begin_anew()
+    began, shares = drive.now, [(0.0, drive.rollout.weight)]
+    while not drive.is_in(Phase.PROMOTING):
+        drive.answer_everything()
+        drive.look(course.look.total_seconds(), course.good)
+        if "press Advance" in drive.rollout.reason:
+            drive.let_go_on(course.good)
+        if drive.is_in(Phase.SHIFTING):
+            arrives(drive)
+            shares.append(((drive.now - began) / HOUR, drive.rollout.weight))
+        assert drive.now - began <= 200 * HOUR, drive.rollout.reason
+    look = course.look / HOUR
+    assert [weight for _, weight in shares] == [weight for _, weight in course.shares]
+    for (at, _), (wanted, _) in zip(shares, course.shares, strict=True):
+        assert wanted <= at <= wanted + look + 0.001
+    assert course.ends <= (drive.now - began) / HOUR <= course.ends + look + 0.001
 
 
 @pytest.mark.requirement("sarvanom-hotfix", "S-002")
