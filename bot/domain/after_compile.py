@@ -5,6 +5,7 @@ What could never be judged, or would be read by nobody, is refused with its plac
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -49,8 +50,16 @@ FINAL = "final"
 Metrics = Mapping[str, Metric]
 
 
+class _Sources(NamedTuple):
+    """What items may speak of."""
+
+    metrics: Metrics
+    targets: Mapping[str, Sequence[str]]
+
+
 def after_plan(shape: PlanDocument, metrics: Metrics, last: Wave) -> AfterPlan:
     """What goes on after the release. last: the wave at 100 %. Raises DocumentError."""
+    what = _Sources(metrics, shape.targets)
     for index, document in enumerate(shape.after):
         _checked(document, shape, ("after", index))
     watches = tuple(
@@ -63,6 +72,9 @@ def after_plan(shape: PlanDocument, metrics: Metrics, last: Wave) -> AfterPlan:
         for index, each in enumerate(shape.after)
         if each.for_
     )
+    success = tuple(
+        _criterion(each, metrics, ("success", i)) for i, each in enumerate(shape.success)
+    )
     made = AfterPlan(
         watches=watches,
         tasks=tuple(
@@ -71,13 +83,11 @@ def after_plan(shape: PlanDocument, metrics: Metrics, last: Wave) -> AfterPlan:
             if each.after and not each.if_stable
         ),
         windows=tuple(
-            _window(each, metrics, ("verify", index)) for index, each in enumerate(shape.verify)
+            _window(each, what, ("verify", index)) for index, each in enumerate(shape.verify)
         ),
-        signoffs=_signoffs(shape, metrics, watches),
-        success=tuple(
-            _criterion(each, metrics, ("success", i)) for i, each in enumerate(shape.success)
-        ),
-        standing=_standing(last, metrics),
+        signoffs=_signoffs(shape, what, watches),
+        success=success,
+        standing=_standing(last, success, metrics),
     )
     _different(made)
     return made
@@ -86,16 +96,10 @@ def after_plan(shape: PlanDocument, metrics: Metrics, last: Wave) -> AfterPlan:
 def keep_previous(shape: PlanDocument) -> str:
     """How long the old side stays, which `after: [{if_stable: scale_down}]` is another word for.
 
-    Raises DocumentError when `watch.keep_previous` says otherwise.
+    `watch.keep_previous` is the last word, so that a plan which extends another can change it.
     """
-    for index, each in enumerate(shape.after):
-        if each.if_stable:
-            said, path = shape.watch.keep_previous, ("after", index, "after")
-            if said and duration(said, ("watch",), zero=True) != duration(each.after, path):
-                hint = "write it in one place; both mean how long the old side stays"
-                raise DocumentError(path, f"is {each.after}, but keep_previous is {said}", hint)
-            return each.after
-    return shape.watch.keep_previous or KEEP_PREVIOUS
+    said = (each.after for each in shape.after if each.if_stable)
+    return shape.watch.keep_previous or next(said, KEEP_PREVIOUS)
 
 
 def _checked(document: AfterDocument, shape: PlanDocument, path: Path) -> None:
@@ -135,20 +139,18 @@ def _decommission(document: AfterDocument, path: Path) -> None:
 # --- windows and sign-offs ------------------------------------------------------------------
 
 
-def _window(document: VerifyDocument, metrics: Metrics, path: Path) -> Window:
+def _window(document: VerifyDocument, what: _Sources, path: Path) -> Window:
     starts = duration(document.from_, (*path, "from"), zero=True)
     ends = duration(document.until, (*path, "until"))
     if ends <= starts:
         raise DocumentError((*path, "until"), f"is not after `from`, {document.from_}")
     if not document.items:
         raise DocumentError((*path, "items"), "are missing", "say what is looked at")
-    items = _items(document.items, metrics, document.id, (*path, "items"))
+    items = _items(document.items, what, document.id, (*path, "items"))
     return Window(id=document.id, starts=starts, ends=ends, items=items)
 
 
-def _signoffs(
-    shape: PlanDocument, metrics: Metrics, watches: Sequence[Watch]
-) -> tuple[Signoff, ...]:
+def _signoffs(shape: PlanDocument, what: _Sources, watches: Sequence[Watch]) -> tuple[Signoff, ...]:
     rule = shape.approvals.get("signoff")
     if rule is not None and not rule.all_of and not rule.any:
         hint = "list the roles in `all_of`, or write `any: 1`"
@@ -158,7 +160,7 @@ def _signoffs(
     for index, document in enumerate(shape.signoffs):
         path: Path = ("signoffs", index)
         before = next((each for each in shape.signoffs if each.then == document.id), None)
-        one = _signoff(document, rule, metrics, path, before, made[-1] if made else None)
+        one = _signoff(document, rule, what, path, before, made[-1] if made else None)
         # `then` may name the next sign-off, which says itself what it comes after.
         made.append(msgspec.structs.replace(one, then="") if one.then in ids else one)
     return (*made, *_final(rule, watches)) if not made else tuple(made)
@@ -167,7 +169,7 @@ def _signoffs(
 def _signoff(
     document: SignoffDocument,
     rule: ApprovalDocument | None,
-    metrics: Metrics,
+    what: _Sources,
     path: Path,
     before: SignoffDocument | None,
     last: Signoff | None,
@@ -188,7 +190,7 @@ def _signoff(
         seats=document.by or _seats(rule),
         comment_required=rule is not None and rule.comment == "required",
         remind=_remind(rule),
-        items=_items(document.items, metrics, document.id, (*path, "items")),
+        items=_items(document.items, what, document.id, (*path, "items")),
         after=before.id if before is not None else "",
         then=document.then,
     )
@@ -227,22 +229,47 @@ def _final(rule: ApprovalDocument | None, watches: Sequence[Watch]) -> tuple[Sig
 
 
 def _items(
-    documents: Sequence[ConditionDocument], metrics: Metrics, prefix: str, path: Path
+    documents: Sequence[ConditionDocument], what: _Sources, prefix: str, path: Path
 ) -> tuple[Condition, ...]:
     place = Place(("if", "attest", "check"), None, prefix)
-    own = [_own_subject(document.if_, metrics) for document in documents]
-    # What the bot knows itself is no metric: its id is made from its text as a statement's is.
-    readable = [
-        ConditionDocument(id=document.id, attest=document.if_) if found else document
-        for document, found in zip(documents, own, strict=True)
-    ]
     made: list[Condition] = []
-    for index, item in enumerate(conditions(readable, metrics, path, place)):
-        _absolute(item.comparison, (*path, index, "if"))
-        found = own[index]
-        known = Condition(id=item.id, kind="if", text=item.text, comparison=found)
-        made.append(known if found is not None else item)
+    for index, document in enumerate(documents):
+        here: Path = (*path, index)
+        written = _expanded(document, what.targets, here)
+        own = [_own_subject(each.if_, what.metrics) for each in written]
+        # What the bot knows itself is no metric: its id is made from its text as a statement's is.
+        readable = [
+            ConditionDocument(id=each.id, attest=each.if_) if known else each
+            for each, known in zip(written, own, strict=True)
+        ]
+        for item, known in zip(_conditions(readable, what, here, place), own, strict=True):
+            _absolute(item.comparison, (*here, "if"))
+            fact = Condition(id=item.id, kind="if", text=item.text, comparison=known)
+            made.append(fact if known is not None else item)
     return tuple(made)
+
+
+def _conditions(
+    documents: Sequence[ConditionDocument], what: _Sources, path: Path, place: Place
+) -> tuple[Condition, ...]:
+    """What one entry of a list stands for; a mistake is at that entry."""
+    try:
+        return conditions(documents, what.metrics, path, place)
+    except DocumentError as error:
+        where: Path = (*path, *error.path[len(path) + 1 :])
+        raise DocumentError(where, error.problem, error.hint) from error
+
+
+def _expanded(
+    document: ConditionDocument, targets: Mapping[str, Sequence[str]], path: Path
+) -> Sequence[ConditionDocument]:
+    """`targets: performance` stands for all conditions of that name."""
+    if not document.targets:
+        return (document,)
+    if document.targets not in targets:
+        problem = f"the plan has no targets {document.targets!r}"
+        raise DocumentError((*path, "targets"), problem, nearest(document.targets, targets))
+    return [ConditionDocument(if_=text) for text in targets[document.targets]]
 
 
 def _own_subject(text: str, metrics: Metrics) -> Comparison | None:
@@ -277,14 +304,20 @@ def _criterion(text: str, metrics: Metrics, path: Path) -> Criterion:
     return Criterion(text, comparison)
 
 
-def _standing(last: Wave, metrics: Metrics) -> tuple[Condition, ...]:
-    return tuple(
-        gate
+def _standing(last: Wave, success: Sequence[Criterion], metrics: Metrics) -> tuple[Condition, ...]:
+    """The numbers of the last wave's gates; where it has none, those of the criteria of success."""
+    found = {
+        gate.text: gate
         for gate in last.gates
         if gate.comparison is not None
         and gate.comparison.subject in metrics
         and not gate.comparison.limit.relative
         and not gate.comparison.limit.wave
+    }
+    return tuple(found.values()) or tuple(
+        Condition(id=f"success-{index}", kind="if", text=each.text, comparison=each.comparison)
+        for index, each in enumerate(success)
+        if each.comparison is not None and each.comparison.subject in metrics
     )
 
 

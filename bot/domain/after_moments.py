@@ -88,9 +88,18 @@ def _happens(care: Aftercare, what: str, now: datetime) -> Decision:
         case "until" if signoff is not None:
             return done, _late(done, signoff)
         case "task":
-            return done, show(f"Due now: {in_words(name)}.", broadcast=True)
+            return _tasks(done, name)
         case _:
             return _ends(done, next(w for w in after.watches if w.id == name))
+
+
+def _tasks(care: Aftercare, name: str) -> Decision:
+    """What falls due at one instant is said in one breath."""
+    first = next(task for task in care.after.tasks if task.id == name)
+    together = [task for task in care.after.tasks if task.due == first.due]
+    told = did(care, *(f"task:{task.id}" for task in together if task is not first))
+    listed = ", ".join(in_words(task.id) for task in together)
+    return told, show(f"Due now: {listed}.", broadcast=True)
 
 
 def _opens(care: Aftercare, window: Window) -> Decision:

@@ -44,7 +44,7 @@ def ticked(care: Aftercare, event: ItemTicked, now: datetime) -> Decision:
         hint = nearest(event.gate, [item.id for _, item in care.after.items()])
         return tell(care, actor, f"There is no item {event.gate!r}; {hint}".rstrip("; "))
     group, item = found
-    reason = _closed_to(care, group, item) or _may_not_answer(care, item, event)
+    reason = _closed_to(care, group, item) or _may_not_answer(care, group, item, event)
     if reason:
         return tell(care, actor, reason)
     tick = Tick(item.id, event.ok, actor.person, now, event.evidence)
@@ -77,7 +77,7 @@ def _closed_to(care: Aftercare, group: Group, item: Condition) -> str:
     return "This was measured, and it passed." if passed else ""
 
 
-def _may_not_answer(care: Aftercare, item: Condition, event: ItemTicked) -> str:
+def _may_not_answer(care: Aftercare, group: Group, item: Condition, event: ItemTicked) -> str:
     actor = event.actor
     if actor.via == "bot":
         answer = care.answer(item.id)
@@ -87,14 +87,21 @@ def _may_not_answer(care: Aftercare, item: Condition, event: ItemTicked) -> str:
         return "Slack doesn't say right now who holds which role. Try again in a minute."
     if not actor.roles:
         return "You hold no role that may answer this. Ask somebody who does."
-    if item.by and not set(item.by) & set(actor.roles):
-        return f"This is for {' or '.join(in_words(role) for role in item.by)} to answer."
+    by = item.by or _vouching(group, item)
+    if by and not set(by) & set(actor.roles):
+        return f"This is for {' or '.join(in_words(role) for role in by)} to answer."
     if item.kind == "if" and event.ok and not event.evidence.strip():
         return (
             "This could not be measured as it should be. To vouch for it, say what you rest on: "
             f"`confirm {item.id} yes REASON`."
         )
     return ""
+
+
+def _vouching(group: Group, item: Condition) -> tuple[str, ...]:
+    """Who may vouch for a number that is not what it should be: whoever signs; () for all."""
+    signs = isinstance(group, Signoff) and item.kind == "if" and ANY not in group.seats
+    return group.seats if isinstance(group, Signoff) and signs else ()
 
 
 def _anew(care: Aftercare, group: Group, now: datetime) -> Aftercare:

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from bot.domain.after_facts import Known, facts
 from bot.domain.after_measuring import needed
-from bot.domain.after_state import Aftercare, AftercareEvent, Looked, SignoffSigned
+from bot.domain.after_state import Aftercare, AftercareEvent, Looked, SignoffSigned, questions
 from bot.domain.aftercare import begin, decide
 from bot.domain.events import (
     AskSigners,
@@ -26,7 +27,17 @@ from bot.domain.events import (
 from bot.domain.people import THE_BOT, Actor
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import compile_plan
-from bot.domain.samples import Counts, Gauge, Measurement, Probe, Sample, Track, Unknown, Value
+from bot.domain.samples import (
+    Buckets,
+    Counts,
+    Gauge,
+    Measurement,
+    Probe,
+    Sample,
+    Track,
+    Unknown,
+    Value,
+)
 from tests.domain.builders import NOW, completed
 
 LEAD = Actor("lead", "U0LEAD", ("release_manager",))
@@ -61,18 +72,19 @@ def plan(**sections: Any) -> Plan:
 class Story:
     """One aftercare. bad: the share of failing requests; values: of gauges and probes."""
 
-    def __init__(self, the_plan: Plan) -> None:
+    def __init__(self, the_plan: Plan, *, checks: Mapping[str, bool] = {}, **values: Value) -> None:
         begun = begin(msgspec.structs.replace(completed(), plan=the_plan), NOW)
         assert begun is not None, "the plan asks for nothing after a release"
         self.care, effects = begun
         self.now = NOW
         self.looks = 0
         self.bad = 0.0
-        self.values: dict[str, Value | None] = {"health": Probe(ok=True), "cache_hit": Gauge(0.9)}
-        self.facts: dict[str, float] = {"traffic": 1.0, "unplanned_rollbacks": 0.0}
+        good: dict[str, Value | None] = {"health": Probe(ok=True), "cache_hit": Gauge(0.9)}
+        self.values = good | values
+        self.known = Known(share=1.0, rollbacks=0)
         self.current = "v1.2.0"
         self.blind = ""
-        self.checks: dict[str, bool] = {}
+        self.checks = dict(checks)
         self.effects: list[tuple[datetime, Effect]] = [(NOW, each) for each in effects]
         self._read_at = NOW
         self.wait(timedelta())
@@ -100,14 +112,18 @@ class Story:
         )
         self._read_at = self.now
         seen = None if self.blind else Seen(self.current, "", 0.0)
-        self.happens(Looked(readings, self.facts, seen, self.blind))
+        self.happens(Looked(readings, facts(self.care, self.known), seen, self.blind))
 
     def _reading(self, name: str) -> Sample | Unknown:
-        if name == "error_rate":
-            total = (self.now - self._read_at) / timedelta(seconds=1)
-            return Sample(Counts(total * self.bad, total), self.now, "place")
-        value = self.values.get(name)
-        return Sample(value, self.now) if value is not None else Unknown("no series")
+        total = (self.now - self._read_at) / timedelta(seconds=1)
+        match self.care.the_plan.metrics[name].kind:
+            case "ratio":
+                return Sample(Counts(total * self.bad, total), self.now, "place")
+            case "quantile":
+                return Sample(Buckets(total, ((0.1, total),)), self.now, "place")
+            case _:
+                value = self.values.get(name)
+                return Sample(value, self.now) if value is not None else Unknown("no series")
 
     def happens(self, event: AftercareEvent) -> tuple[Effect, ...]:
         """An event, its revision counted as the store does; checks answer at once."""
@@ -127,6 +143,15 @@ class Story:
 
     def answer(self, item: str, ok: bool = True, actor: Actor = QA, evidence: str = "") -> None:
         self.happens(ItemTicked(actor, item, ok, evidence))
+        self.wait(timedelta())
+
+    def answer_all(self, *actors: Actor) -> None:
+        """Everybody says yes to what is theirs."""
+        for _, item in list(questions(self.care)):
+            for actor in actors:
+                if not item.by or set(item.by) & set(actor.roles):
+                    self.happens(ItemTicked(actor, item.id, True, "looked at"))
+                    break
         self.wait(timedelta())
 
     def sign(self, signoff: str, actor: Actor = LEAD) -> None:

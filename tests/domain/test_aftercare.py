@@ -6,6 +6,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from bot.domain.after_facts import Known
 from bot.domain.after_state import (
     Aftercare,
     AftercareEvent,
@@ -60,9 +61,7 @@ MONITORING = {"id": "monitoring", "for": "14d", "every": "1d", "then": "producti
 
 
 def windows() -> Story:
-    story = Story(plan(verify=WINDOWS))
-    story.checks["api"] = True
-    return story
+    return Story(plan(verify=WINDOWS))
 
 
 def signoffs() -> Story:
@@ -137,9 +136,9 @@ def test_one_failed_probe_in_a_window_is_a_failure_of_the_window() -> None:
 def test_what_the_bot_saw_once_to_be_wrong_stays_wrong_for_the_window() -> None:
     story = windows()
     story.wait(5 * MINUTE)
-    story.facts["traffic"] = 0.9
+    story.known = Known(share=0.9, rollbacks=0)
     story.wait(2 * MINUTE)
-    story.facts["traffic"] = 1.0
+    story.known = Known(share=1.0, rollbacks=0)
     story.wait(8 * MINUTE)
     assert "traffic == 100%" in story.pages()[0]
 
@@ -379,7 +378,7 @@ def test_four_roles_sign_at_the_end_and_nobody_before_everything_is_done() -> No
 def test_the_table_at_the_end_says_what_is_known_and_what_is_not() -> None:
     success = ["traffic == 100%", "unplanned_rollbacks == 0", "error_rate < 2%", "mttr < 15m"]
     story = Story(plan(after=[{**MONITORING, "for": "2d"}], success=success))
-    story.facts["unplanned_rollbacks"] = 1.0
+    story.known = Known(share=1.0, rollbacks=1)
     story.wait(2 * DAY)
     table = next(text for _, text in story.posts() if text.startswith("What success was to be"))
     assert table.splitlines()[1:] == [

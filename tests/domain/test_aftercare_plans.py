@@ -1,0 +1,231 @@
+"""What the built-in plans ask for after 100 %, carried out to its end."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.after_facts import Known
+from bot.domain.after_state import Stage, questions
+from bot.domain.people import Actor
+from bot.domain.reports import Report
+from bot.domain.samples import Gauge, Value
+from bot.plans import library
+from tests.domain.aftercare_world import DAY, Story
+from tests.domain.builders import NOW
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+LEAD = Actor("lead", "U0LEAD", ("release_manager",))
+QA = Actor("quinn", "U0QA", ("qa",))
+FRONT = Actor("fay", "U0FAY", ("frontend",))
+OPS = Actor("olga", "U0OPS", ("devops", "ops_lead"))
+TEAM = (LEAD, QA, FRONT, OPS)
+
+FINE: dict[str, Value] = {
+    "fcp": Gauge(1.0),
+    "lcp": Gauge(2.0),
+    "cls": Gauge(0.05),
+    "cpu": Gauge(0.4),
+    "memory": Gauge(0.5),
+    "db_connections": Gauge(20),
+    "availability": Gauge(0.9995),
+}
+
+
+def proofile() -> Story:
+    return Story(library().get("proofile-staged"), **FINE)
+
+
+def batch_patches() -> Story:
+    return Story(library().get("batch-patches-waves"))
+
+
+def crypto_watch(**checks: bool) -> Story:
+    ran = {"api_endpoints": True, "price_updates": True} | checks
+    plan = library().get("crypto-watch-linear")
+    return Story(plan, checks=ran, lambda_error_rate=Gauge(0.001), apigw_5xx_rate=Gauge(0.002))
+
+
+# --- proofile -----------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement(
+    "P-071", "P-072", "P-073", "P-155", "P-156", "P-157", "P-158", "P-159", "P-160", "P-161",
+    "P-162", "P-163", "P-164", "P-165", "P-166", "P-167", "P-168", "P-169", "P-170", "P-171",
+)  # fmt: skip
+def test_proofile_is_signed_off_on_day_1_on_day_7_and_in_weeks_2_to_4() -> None:
+    story = proofile()
+    story.wait(DAY)
+    assert story.said("Sign-off day1 is due") == [DAY]
+    assert [item.text for _, item in questions(story.care)] == [
+        "Are the people who use it content?",
+        "Does the team trust this version?",
+    ]
+    story.sign("day1", LEAD)
+    assert "First somebody has to answer" in story.refusal()
+    story.answer_all(*TEAM)
+    story.sign("day1", LEAD)
+    assert story.said("Next: sign-off day7")
+
+    story.wait(6 * DAY)
+    story.answer_all(*TEAM)
+    story.sign("day7", LEAD)
+    assert story.said("is now successful") == [7 * DAY]
+
+    story.wait(7 * DAY)
+    assert story.said("Daily checks is over") == [14 * DAY]
+    days = [at / DAY for at in story.said("Day ")]
+    assert days == list(range(1, 15)), "every day for two weeks, and then no more"
+    story.wait(10 * DAY)
+    story.answer_all(*TEAM)
+    story.sign("week2_4", LEAD)
+    assert story.care.phase is Stage.PASSED
+    assert story.care.grade == "ready_for_next_sprint"
+    assert story.pages() == []
+
+
+@pytest.mark.requirement("P-155", "P-157")
+def test_proofiles_first_day_is_not_signed_on_bad_numbers_or_an_open_incident() -> None:
+    story = proofile()
+    story.bad = 0.002
+    incident = Report("critical", "i1", NOW, source="incident")
+    story.known = Known(1.0, 0, (incident,), (incident,))
+    story.wait(DAY)
+    story.answer_all(FRONT)
+    story.answer("day1-team", actor=LEAD)
+    story.sign("day1", LEAD)
+    assert "0.2% of 86,400 requests, limit 0.1%" in story.refusal()
+    assert "open_incidents(critical) == 0 (1, limit 0)" in story.refusal()
+    assert not story.said("Next: sign-off day7")
+
+
+@pytest.mark.requirement("P-137", "P-139", "P-140", "P-142", "P-143", "P-144", "P-145", "P-146")
+def test_proofiles_criteria_are_listed_with_what_is_known() -> None:
+    story = proofile()
+    for days, signoff in ((1, "day1"), (6, "day7"), (7, "week2_4")):
+        story.wait(days * DAY)
+        story.answer_all(*TEAM)
+        story.sign(signoff, LEAD)
+    assert [(r.text, r.verdict.value, r.known) for r in story.care.results] == [
+        ("traffic == 100%", "pass", True),
+        ("unplanned_rollbacks == 0", "pass", True),
+        ("error_rate < 0.1%", "pass", True),
+        ("availability > 99.9%", "pass", True),
+        ("open_incidents(critical) == 0", "pass", True),
+        ("every feature does what it was made for", "unknown", False),
+        ("the people who use it like it", "unknown", False),
+        ("the team trusts it", "unknown", False),
+        ("the monitoring called nobody for nothing", "unknown", False),
+    ]
+
+
+@pytest.mark.requirement("P-123")
+def test_only_the_release_manager_decides_and_a_decline_keeps_its_reason() -> None:
+    story = proofile()
+    story.wait(DAY)
+    story.answer_all(*TEAM)
+    story.sign("day1", QA)
+    assert "None of the open seats" in story.refusal()
+
+
+# --- batch patches ------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement(
+    "B-138", "B-139", "B-144", "B-145", "B-147", "B-149", "B-150", "B-151", "B-152", "B-153",
+    "B-154", "B-155", "B-156", "B-157", "B-158", "B-159", "B-160", "B-161",
+)  # fmt: skip
+def test_batch_patches_are_production_grade_after_14_days_and_four_signatures() -> None:
+    story = batch_patches()
+    roles = ("development_lead", "operations_lead", "product_manager", "incident_commander")
+    leads = [Actor(role, f"U0{role}", (role,)) for role in roles]
+    story.wait(14 * DAY)
+    assert [at / DAY for at in story.said("Day ")] == list(range(1, 15))
+    assert [at / DAY for at in story.said("Due now")] == [7, 14]
+    (table,) = [text for _, text in story.posts() if text.startswith("What success was to be")]
+    assert [line[:2] + line[2:].split(":")[0] for line in table.splitlines()[1:]] == [
+        "✓ traffic == 100%",
+        "✓ unplanned_rollbacks == 0",
+        "✓ error_rate < 2%",
+        "? mttr < 15m",
+        "? availability > 99.9%",
+        "✓ incidents(data_loss) == 0",
+        "? cost < 300",
+        "? every critical alert was handled within 30m",
+        "? customers give it more than 4.5 of 5",
+        "? the team trusts itself to run it",
+    ]
+    story.sign("final", leads[0])
+    assert "First somebody has to answer" in story.refusal()
+    story.answer_all(*leads)
+    for lead in leads:
+        assert story.open
+        story.sign("final", lead)
+    assert (story.care.phase, story.care.grade) == (Stage.PASSED, "production_grade")
+    assert story.said("is now production grade") == [14 * DAY]
+
+
+@pytest.mark.requirement("B-151")
+def test_a_loss_of_data_in_the_two_weeks_shows_in_the_criteria_though_it_is_over() -> None:
+    story = batch_patches()
+    loss = Report("data_loss", "e1", NOW + DAY, open=False, source="incident")
+    story.known = Known(1.0, 0, (), (loss,))
+    story.wait(14 * DAY)
+    assert story.said("✗ incidents(data_loss) == 0: 1, limit 0") == [14 * DAY]
+
+
+# --- crypto-watch -------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement(
+    "C-097", "C-098", "C-099", "C-100", "C-101", "C-102", "C-103", "C-104", "C-105", "C-106",
+    "C-107", "C-108", "C-109", "C-110", "C-111",
+)  # fmt: skip
+def test_crypto_watch_is_verified_in_three_windows() -> None:
+    story = crypto_watch()
+    story.wait(15 * MINUTE)
+    assert story.said("immediate (0s to 15m) is over: all 4 items are fine") == [15 * MINUTE]
+    story.wait(30 * MINUTE)
+    asked = [item.id for _, item in questions(story.care)]
+    assert asked == ["short-latency", "short-logs"]
+    story.answer_all(OPS)
+    story.wait(15 * MINUTE)
+    assert story.said("short (15m to 1h) is over: all 5 items are fine") == [HOUR]
+    story.wait(5 * HOUR)
+    story.answer_all(OPS)
+    story.wait(18 * HOUR)
+    assert story.said("long (1h to 1d) is over: all 5 items are fine") == [DAY]
+    assert story.care.phase is Stage.PASSED
+
+
+@pytest.mark.requirement("C-099", "C-100")
+def test_an_alarm_or_a_failing_endpoint_in_crypto_watchs_first_minutes_calls_people() -> None:
+    story = crypto_watch(api_endpoints=False)
+    alarm = Report("HighErrors", "a1", NOW, source="alarm")
+    story.known = Known(1.0, 0, (alarm,))
+    story.wait(5 * MINUTE)
+    story.known = Known(1.0, 0)
+    story.wait(10 * MINUTE)
+    assert "alarms == 0 (1, limit 0)" in story.pages()[0]
+    assert "api_endpoints (no: ran)" in story.pages()[0]
+    assert story.said("and 2 of 4 items failed") == [15 * MINUTE]
+
+
+# --- whispercache -------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("W-079")
+def test_whispercaches_old_side_is_stopped_by_the_rollout_not_twice() -> None:
+    plan = library().get("whispercache-canary")
+    assert plan.keep_previous == HOUR
+    assert plan.afterwards.empty
+
+
+def test_the_words_after_if_stable_say_how_long_the_old_side_stays() -> None:
+    from tests.domain.aftercare_world import plan
+
+    words = {"id": "old", "after": "30m", "if_stable": "scale_down", "else": "switch_back"}
+    assert plan(after=[words]).keep_previous == 30 * MINUTE
+    assert plan(after=[words], watch={"keep_previous": "2h"}).keep_previous == 2 * HOUR
+    assert plan().keep_previous == HOUR
