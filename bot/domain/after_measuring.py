@@ -107,7 +107,7 @@ def measured(care: Aftercare, event: Looked, now: datetime) -> Aftercare:
             old = sums.get(stretch.name, {})
             names = dict.fromkeys(_metrics(care, stretch))
             sums[stretch.name] = {
-                name: _added(old.get(name, Sum()), readings.get(name), stretch, event, now)
+                name: _added(care, old.get(name, Sum()), readings.get(name), stretch, event, now)
                 for name in names
             }
     unread = msgspec.structs.replace(
@@ -130,12 +130,20 @@ def _cursors(care: Aftercare, readings: Iterable[Measurement]) -> Mapping[str, s
 
 
 def _added(
-    old: Sum, measurement: Measurement | None, stretch: Stretch, event: Looked, now: datetime
+    care: Aftercare,
+    old: Sum,
+    measurement: Measurement | None,
+    stretch: Stretch,
+    event: Looked,
+    now: datetime,
 ) -> Sum:
     reading = measurement.reading if measurement is not None else Unknown(event.blind or "not read")
     trouble = _trouble(reading, stretch, now)
     if trouble or isinstance(reading, Unknown):
         return msgspec.structs.replace(old, missed=old.missed + 1, trouble=trouble)
+    since = care.read_at or now
+    if since < stretch.starts and not isinstance(total_of(reading.value), Level):
+        return old  # what it counts began before the stretch did; the next one counts
     return Sum(add(old.total, total_of(reading.value)), old.read + 1, old.missed)
 
 
@@ -152,10 +160,10 @@ def _trouble(reading: Sample | Unknown, stretch: Stretch, now: datetime) -> str:
     return f"read {format_duration(late)} too late" if late > allowed else ""
 
 
-def reset_status(care: Aftercare, now: datetime) -> Aftercare:
-    """A status has been posted; the next one tells what comes from now on."""
+def reset_status(care: Aftercare, at: datetime) -> Aftercare:
+    """The status of that instant has been posted; the next one tells what comes from then on."""
     kept = {name: sums for name, sums in care.sums.items() if name != STATUS}
-    return msgspec.structs.replace(care, sums=kept, posted_at=now)
+    return msgspec.structs.replace(care, sums=kept, posted_at=at)
 
 
 # --- judging --------------------------------------------------------------------------------

@@ -159,22 +159,31 @@ def _checks(care: Aftercare, group: Group, *, again: bool = False) -> tuple[RunC
 
 def next_status(care: Aftercare) -> datetime | None:
     """When the next regular post is due: of the watches under way the shortest sets the pace."""
-    paced = [watch for watch in running(care) if watch.every is not None]
-    watch = min(paced, key=lambda each: each.span, default=None)
+    watch = _pacing(care)
     if watch is None or watch.every is None:
         return None
     following = (care.posted_at or care.created_at) + watch.every
     return min(following, care.created_at + watch.span)
 
 
+def _pacing(care: Aftercare) -> Watch | None:
+    paced = [watch for watch in running(care) if watch.every is not None]
+    return min(paced, key=lambda each: each.span, default=None)
+
+
 def report(care: Aftercare, now: datetime) -> Decision:
-    """The regular post, if it is time for it; after an outage one, not all that were missed."""
-    at = next_status(care)
-    if at is None or now < at:
+    """The regular post, if it is time for it; after an outage one, not all that were missed.
+
+    It is the one of the instant at which it was due, however late the look: a pace stays a pace.
+    """
+    at, watch = next_status(care), _pacing(care)
+    if at is None or now < at or watch is None or watch.every is None:
         return care, ()
+    newest = at + (now - at) // watch.every * watch.every
+    due = max(at, min(newest, care.created_at + watch.span))
     known = [care.findings.get(each.id) for each in care.after.standing]
     bad = any(f is not None and f.verdict is Verdict.FAIL for f in known)
-    return reset_status(care, now), (PostThread(words.status(care, now), broadcast=bad),)
+    return reset_status(care, due), (PostThread(words.status(care, due), broadcast=bad),)
 
 
 def remind(care: Aftercare, now: datetime) -> Decision:

@@ -11,7 +11,9 @@ from bot.domain.after_state import (
     day,
     days,
     item_state,
+    questions,
     signed,
+    waiting_signoffs,
 )
 from bot.domain.approvals import ANY
 from bot.domain.conditions import Condition
@@ -129,3 +131,18 @@ def given(care: Aftercare, signoff: Signoff) -> str:
     request = care.requests.get(signoff.id)
     names = [f"@[{s.person}]" for s in request.signatures] if request is not None else []
     return " and ".join(names) if signed(care, signoff) else ""
+
+
+def waits_for(care: Aftercare, roles: Iterable[str]) -> tuple[str, ...]:
+    """What somebody with these roles could do now, a line each."""
+    held = set(roles)
+    found = [
+        item.text
+        for _, item in questions(care)
+        if care.answer(item.id) is None and held and (not item.by or set(item.by) & held)
+    ]
+    for signoff in waiting_signoffs(care) if not care.ended else []:
+        seats = set(missing(care, signoff))
+        if signoff.id not in care.declined and (held & seats or (ANY in seats and held)):
+            found.append(title(signoff))
+    return tuple(found)

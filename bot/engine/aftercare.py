@@ -4,7 +4,7 @@ An aftercare follows its rollout in the same unit of work: it begins when the ro
 is closed when that is taken back, or when another one completes on the same target.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping
 
 from bot.domain.after_state import Aftercare, Looked, Superseded, TakenBack
+from bot.domain.after_words import waits_for
 from bot.domain.aftercare import begin, decide, quiet
 from bot.domain.approvals import Request
 from bot.domain.events import AskSigners, PostThread, RefreshHomes, RenderCard
@@ -24,12 +25,15 @@ from bot.engine.aftercare_work import (
     AftercareLook,
     AftercarePerformer,
     AftercarePresenter,
+    card_key,
 )
 from bot.engine.engine import Part, Tools
 from bot.engine.kinds import Kind, Route, Subject
+from bot.engine.presenting import Errand
 from bot.engine.rollouts import CARD_PACE, Compile
+from bot.ports import Posted
 from bot.store.database import Store
-from bot.store.queries import aftercares
+from bot.store.queries import aftercares, records
 from bot.store.tables import aftercare as table
 
 AftercareKind = Kind[Aftercare, Any]
@@ -39,7 +43,15 @@ def parts(tools: Tools, presenter: AftercarePresenter) -> Sequence[Part]:
     """The part of an engine that carries releases on after 100 %."""
     kind = aftercare_kind(tools.compile_plan)
     performer = AftercarePerformer(tools, presenter)
-    return (Part(kind, performer, AftercareLook(tools), follow=Follower(kind).follow),)
+    return (
+        Part(
+            kind,
+            performer,
+            AftercareLook(tools),
+            follow=Follower(kind).follow,
+            errands=Waiting(kind).errands,
+        ),
+    )
 
 
 # --- the kind -------------------------------------------------------------------------------
@@ -151,6 +163,26 @@ class Follower:
     ) -> None:
         if aftercares.exists(conn, id_):
             transitions.apply(conn, self._kind, id_, event, now)
+
+
+class Waiting:
+    """What waits for people, for their Home tabs."""
+
+    def __init__(self, kind: AftercareKind) -> None:
+        self._kind = kind
+
+    def errands(self, conn: Connection, roles: Collection[str]) -> Sequence[Errand]:
+        """See `Part`."""
+        found = []
+        for row in aftercares.unfinished(conn):
+            care = self._kind.load(row)
+            lines = waits_for(care, roles)
+            sent = records.sent(conn, card_key(care.id)) if lines else None
+            if lines:
+                title = f"{care.service} {care.version} after release"
+                card = Posted(sent.channel, sent.ts) if sent is not None else None
+                found.append(Errand(title, lines, card))
+        return found
 
 
 # --- finding --------------------------------------------------------------------------------

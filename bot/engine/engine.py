@@ -5,7 +5,7 @@ the clock by hand. Both take the same path.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,8 +31,8 @@ from bot.engine.looking import LONGEST_GAP, RolloutLook
 from bot.engine.loops import Looker, Loops, Ticker
 from bot.engine.outbox import Outbox, Performer
 from bot.engine.perform import RolloutPerformer, Start
-from bot.engine.posting import Posting
-from bot.engine.presenting import Presenter
+from bot.engine.posting import Errands, Posting
+from bot.engine.presenting import Errand, Presenter
 from bot.engine.rollouts import CARD_PACE, NAME, Compile, Follow, RolloutKind, rollout_kind
 from bot.ports import Chat
 from bot.store.database import Store
@@ -72,6 +72,7 @@ class Part(msgspec.Struct, frozen=True):
 
     starts: what is done about the effects by which a rollout asks for something of this kind.
     follow: what happens to it when a rollout was written, in the same unit: see `Kind.follow`.
+    errands: what waits for people, for their Home tabs.
     """
 
     kind: Any
@@ -79,6 +80,7 @@ class Part(msgspec.Struct, frozen=True):
     looker: Any = None
     starts: Mapping[type, Start] = {}
     follow: Follow | None = None
+    errands: Errands | None = None
 
 
 class Tools(msgspec.Struct, frozen=True):
@@ -147,7 +149,15 @@ class Engine:
         checks = Checks(store, catalogue, self.directory, changes, self.holds, new_id)
         self.delivery = Delivery(store, catalogue, chat, clock)
         self.posting = Posting(
-            store, catalogue, chat, presenter, self.directory, clock, self.rollouts, self.delivery
+            store,
+            catalogue,
+            chat,
+            presenter,
+            self.directory,
+            clock,
+            self.rollouts,
+            self.delivery,
+            self._errands,
         )
         tools = Tools(
             store,
@@ -315,6 +325,10 @@ class Engine:
         for part in self._parts.values():
             if part.follow is not None:
                 part.follow(conn, before, after, now)
+
+    def _errands(self, conn: Connection, roles: Collection[str]) -> list[Errand]:
+        asked = [part.errands for part in self._parts.values() if part.errands is not None]
+        return [errand for ask in asked for errand in ask(conn, roles)]
 
     def _performers(self) -> dict[str, tuple[AnyKind, Performer]]:
         return {name: (part.kind, part.performer) for name, part in self._parts.items()}

@@ -3,6 +3,8 @@
 How a message gets to its place, and only once, is the business of `bot.engine.delivery`.
 """
 
+from collections.abc import Callable, Collection, Sequence
+
 import msgspec
 from sqlalchemy import Connection
 
@@ -14,7 +16,7 @@ from bot.engine.clock import Clock
 from bot.engine.delivery import Delivery, card_key
 from bot.engine.directory import Directory
 from bot.engine.outbox import Work
-from bot.engine.presenting import Presenter
+from bot.engine.presenting import Errand, Presenter
 from bot.engine.rollouts import RolloutKind
 from bot.ports import Chat, Message, PermanentError, Posted, TemporaryError
 from bot.store.database import Store
@@ -24,6 +26,14 @@ RECENT = 10
 
 Lists = tuple[list[Rollout], list[Rollout], list[Rollout], dict[str, Posted]]
 """What waits, what is live, what was released lately, and where their cards are."""
+
+
+Errands = Callable[[Connection, Collection[str]], Sequence[Errand]]
+"""What waits for somebody who holds these roles."""
+
+
+def _no_errands(_conn: Connection, _roles: Collection[str]) -> Sequence[Errand]:
+    return ()
 
 
 class Posting:
@@ -39,6 +49,7 @@ class Posting:
         clock: Clock,
         kind: RolloutKind,
         delivery: Delivery,
+        errands: Errands = _no_errands,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -48,6 +59,7 @@ class Posting:
         self._clock = clock
         self._kind = kind
         self._delivery = delivery
+        self._errands = errands
 
     # --- the card and its thread ------------------------------------------------------------
 
@@ -156,11 +168,18 @@ class Posting:
         """Publish the Home tab of one person, and keep it up to date from now on."""
         now = self._clock.now()
         viewer = records.Sent(key=f"home:{user_id}", channel=user_id, ts="", purpose="home")
-        waiting, live, recent, cards = await self._store.transact(self._lists)
         person = self._catalogue.person_of(user_id)
-        view = self._presenter.home(user_id, person, waiting, live, recent, now, cards)
+        waiting, live, recent, cards = await self._store.transact(self._lists)
+        errands = await self._store.transact(lambda conn: self._errands_of(conn, person))
+        view = self._presenter.home(user_id, person, waiting, live, recent, now, cards, errands)
         await self._chat.publish_home(user_id, view)
         await self._store.transact(lambda conn: records.remember_sent(conn, viewer, now))
+
+    def _errands_of(self, conn: Connection, person: str) -> Sequence[Errand]:
+        """What waits for somebody with the roles that they are known to hold."""
+        held = records.last_roles(conn, person)
+        named = [n for n, role in self._catalogue.roles.items() if person in role.people]
+        return self._errands(conn, {*named, *(held.roles if held is not None else ())})
 
     def _lists(self, conn: Connection) -> Lists:
         unfinished = rollouts.unfinished(conn)

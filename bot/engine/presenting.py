@@ -4,10 +4,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
+
 from bot.domain.duties import Duty
 from bot.domain.response import Response
 from bot.domain.rollout import Rollout
 from bot.ports import Message, Posted
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """Something that waits for a person besides signatures on releases.
+
+    title: of what it belongs to. lines: what is to be done, in the domain's plain text. card: where
+    it can be done.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    card: Posted | None = None
 
 
 class Presenter(Protocol):
@@ -44,6 +58,7 @@ class Presenter(Protocol):
         recent: Sequence[Rollout],
         now: datetime,
         cards: Mapping[str, Posted] = {},
+        errands: Sequence[Errand] = (),
     ) -> Mapping[str, Any]:
         """The Home tab of one person. cards: rollout id -> where its card is."""
         ...

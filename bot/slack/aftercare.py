@@ -1,6 +1,6 @@
 """What people see of a release after 100 %: a small card of its own, its thread, and who signs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from bot.domain.after_plan import Group, Signoff, in_words
@@ -238,23 +238,3 @@ def decline_form(care: Aftercare, signoff: str) -> Block:
     ]
     metadata = f"{care.id}:{signoff}"
     return modal(DECLINE_FORM, "Decline", blocks, submit="Decline", metadata=metadata)
-
-
-# --- the Home tab and the command -----------------------------------------------------------
-
-
-def waits_for(care: Aftercare, roles: Sequence[str]) -> list[str]:
-    """What somebody with these roles could do now, a line each, in the domain's plain text."""
-    held = set(roles)
-    found = [
-        f"{item.text} (`confirm {item.id} yes`)"
-        for _, item in questions(care)
-        if not care.answer(item.id) and held and (not item.by or set(item.by) & held)
-    ]
-    for signoff in care.after.signoffs:
-        request = care.requests.get(signoff.id)
-        if request is not None and not signed(care, signoff) and signoff.id not in care.declined:
-            open_seats = set(request.missing)
-            if held & open_seats or ("*" in open_seats and held):
-                found.append(f"Sign-off {in_words(signoff.id)}")
-    return found if not care.ended else []

@@ -12,6 +12,7 @@ from bot.domain.approvals import Request
 from bot.domain.policy import legal_actions
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.units import format_duration, format_weight
+from bot.engine.presenting import Errand
 from bot.ports import Message, Posted
 from bot.slack import checklists, going_on, sections
 from bot.slack.blocks import Block, context, fit, header, section
@@ -124,6 +125,7 @@ class Cards:
         recent: Sequence[Rollout],
         now: datetime,
         cards: Mapping[str, Posted] = {},
+        errands: Sequence[Errand] = (),
     ) -> Mapping[str, Any]:
         """A person's Home tab."""
         return home_view(
@@ -134,6 +136,7 @@ class Cards:
             now,
             accounts=self._accounts,
             links={rollout_id: self._address(card) for rollout_id, card in cards.items()},
+            errands=[(e, self._address(e.card) if e.card else "") for e in errands],
         )
 
     # -- the card ----------------------------------------------------------------------------

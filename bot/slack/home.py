@@ -5,11 +5,22 @@ from datetime import datetime
 
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.units import format_weight
-from bot.slack.blocks import VIEW_BLOCKS, Block, button, context, divider, fit, header, section
+from bot.engine.presenting import Errand
+from bot.slack.blocks import (
+    SECTION_TEXT,
+    VIEW_BLOCKS,
+    Block,
+    button,
+    context,
+    divider,
+    fit,
+    header,
+    section,
+)
 from bot.slack.buttons import OPEN_CARD
 from bot.slack.phases import clock_line, phase_name, token, what_next
 from bot.slack.sections import artifact_words, bar
-from bot.slack.text import bold, clean, render
+from bot.slack.text import bold, clean, cut, render
 
 MOST = 12
 """How many rollouts a part of the tab lists."""
@@ -27,18 +38,21 @@ def home_view(
     *,
     accounts: Accounts,
     links: Links,
+    errands: Sequence[tuple[Errand, str]] = (),
 ) -> Block:
     """The view for views.publish.
 
     waiting: what waits for signatures; shown is what this person may still sign. live: all that is
     under way. recent: the newest first. Nothing is listed twice. links: rollout id -> the
-    address of its card.
+    address of its card. errands: what else waits for them, each with the address of its card.
     """
     mine = [rollout for rollout in waiting if _may_sign(rollout, person)]
     listed = {rollout.id for rollout in mine}
     going = [each for each in (*live, *waiting) if not _seen(each, listed)]
     over = [each for each in recent if not _seen(each, listed)]
-    asked = _part("Waiting for you", mine, "Nothing waits for you.", accounts, links, now)
+    nothing = "Nothing waits for you." if not errands else ""
+    asked = _part("Waiting for you", mine, nothing, accounts, links, now)
+    asked += [_errand(errand, url, accounts) for errand, url in errands[:MOST]]
     under_way = _part("Under way", going, "Nothing is under way.", accounts, links, now)
     done = _part("Lately", over, "Nothing has been released yet.", accounts, links, now)
     hello = context(render(f"For @[{person}] · updated {token(now)}", accounts))
@@ -73,12 +87,18 @@ def _part(
     count = f" ({len(rollouts)})" if rollouts else ""
     blocks: list[Block] = [header(f"{heading}{count}")]
     if not rollouts:
-        return [*blocks, section(nothing)]
+        return [*blocks, *([section(nothing)] if nothing else [])]
     for rollout in rollouts[:MOST]:
         blocks += _entry(rollout, accounts, links.get(rollout.id, ""), now)
     if len(rollouts) > MOST:
         blocks.append(context(f"… and {len(rollouts) - MOST} more"))
     return blocks
+
+
+def _errand(errand: Errand, url: str, accounts: Accounts) -> Block:
+    lines = [bold(errand.title), *(f"• {render(line, accounts)}" for line in errand.lines)]
+    link = button("Open", OPEN_CARD, url=url, label=f"Open {clean(errand.title)}") if url else None
+    return section(cut("\n".join(lines), SECTION_TEXT), accessory=link)
 
 
 def _entry(rollout: Rollout, accounts: Accounts, url: str, now: datetime) -> list[Block]:

@@ -80,7 +80,7 @@ class Story:
         self.looks = 0
         self.bad = 0.0
         good: dict[str, Value | None] = {"health": Probe(ok=True), "cache_hit": Gauge(0.9)}
-        self.values = good | values
+        self.values = {**good, **values}
         self.known = Known(share=1.0, rollbacks=0)
         self.current = "v1.2.0"
         self.blind = ""

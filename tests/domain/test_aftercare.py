@@ -181,6 +181,17 @@ def test_a_look_that_comes_long_after_a_window_says_nothing_about_it() -> None:
     assert "too late" in story.posts()[1][1]
 
 
+def test_what_was_counted_before_a_window_is_not_held_against_it() -> None:
+    story = Story(plan(verify=WINDOWS[1:2], success=["error_rate < 50%"]))
+    story.bad = 0.5
+    story.wait(14 * MINUTE)
+    story.sleep(MINUTE + timedelta(seconds=1))
+    story.look()
+    story.bad = 0.0
+    story.wait(45 * MINUTE)
+    assert story.care.findings["short-error-rate-lt-1-pct"].value == 0
+
+
 def test_a_check_that_fails_is_run_once_more_at_the_end_of_its_window() -> None:
     story = Story(plan(verify=WINDOWS[:1]))
     story.happens(ItemTicked(THE_BOT, "immediate-api", False, "503"))
@@ -345,6 +356,16 @@ def test_the_cadence_decays_from_watch_to_watch() -> None:
     story.wait(4 * DAY)
     hours = [at / HOUR for at in story.said("Day ")]
     assert hours == [0.25, 0.5, 0.75, 1, 7, 13, 19, 24, 48, 72]
+
+
+def test_a_status_is_that_of_its_instant_however_late_the_look() -> None:
+    story = Story(plan(after=[MONITORING]))
+    for _ in range(3):
+        story.sleep(DAY + MINUTE)
+        story.wait(timedelta())
+    said = [text[: text.index(":")] for _, text in story.posts()]
+    assert said == ["Day 1 of 14", "Day 2 of 14", "Day 3 of 14"]
+    assert story.care.posted_at == NOW + 3 * DAY
 
 
 def test_bad_numbers_at_the_end_hold_the_grade_back_until_they_are_good() -> None:

@@ -1,5 +1,6 @@
 """What the built-in plans ask for after 100 %, carried out to its end."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -22,7 +23,7 @@ FRONT = Actor("fay", "U0FAY", ("frontend",))
 OPS = Actor("olga", "U0OPS", ("devops", "ops_lead"))
 TEAM = (LEAD, QA, FRONT, OPS)
 
-FINE: dict[str, Value] = {
+FINE: Mapping[str, Value] = {
     "fcp": Gauge(1.0),
     "lcp": Gauge(2.0),
     "cls": Gauge(0.05),
@@ -34,7 +35,9 @@ FINE: dict[str, Value] = {
 
 
 def proofile() -> Story:
-    return Story(library().get("proofile-staged"), **FINE)
+    story = Story(library().get("proofile-staged"))
+    story.values.update(FINE)
+    return story
 
 
 def batch_patches() -> Story:

@@ -14,12 +14,14 @@ from bot.domain.people import Actor
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import compile_plan
 from bot.domain.rollout import Phase, Rollout
-from bot.engine import duties
+from bot.engine import aftercare, duties
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.directory import Home
 from bot.engine.engine import Engine, Options
 from bot.engine.intents import Intent
+from bot.engine.presenting import Errand
 from bot.ports import Message, Posted
+from bot.slack.aftercare import AftercareCards
 from bot.slack.alerts import DutyCards
 from bot.store import tables
 from bot.store.database import Store
@@ -99,6 +101,7 @@ class PlainPresenter:
         recent: Sequence[Rollout],
         now: datetime,
         cards: Mapping[str, Posted] | None = None,
+        errands: Sequence[Errand] = (),
     ) -> Mapping[str, Any]:
         return {
             "cards": sorted(cards or ()),
@@ -166,7 +169,10 @@ class World:
             handle=self._handle,
             home=Home("T1"),
             on_dead_intent=self._buried,
-            more=lambda tools: duties.parts(tools, DutyCards({})),
+            more=lambda tools: (
+                *duties.parts(tools, DutyCards({})),
+                *aftercare.parts(tools, AftercareCards({})),
+            ),
             options=options or self.options,
         )
 

@@ -86,7 +86,10 @@ async def test_from_completion_to_production_grade(world: World) -> None:
     assert "after the release" in card(world).text
     assert "Do prices move?" in card(world).whole
     await let(world, 5 * MINUTE)
+    assert "checkout v1.2.0 after release*\n• Do prices move?" in await world.open_home("ada")
+    assert "after release" not in await world.open_home("alan")
     await press(world, "ada", "tick_item", "yes:prices")
+    assert "after release" not in world.home("ada")
     await let(world, 11 * MINUTE)
     assert said(world, "immediate (0s to 15m) is over: all 4 items are fine") == 1
 
