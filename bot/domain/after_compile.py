@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from bot.domain import subjects
 from bot.domain.after_plan import (
     REMIND,
     AfterPlan,
@@ -61,7 +62,9 @@ def after_plan(shape: PlanDocument, metrics: Metrics, last: Wave) -> AfterPlan:
     """What goes on after the release. last: the wave at 100 %. Raises DocumentError."""
     what = _Sources(metrics, shape.targets)
     for index, document in enumerate(shape.after):
-        _checked(document, shape, ("after", index))
+        _checked(document, ("after", index))
+        if document.id in {other.id for other in shape.after[:index]}:
+            raise DocumentError(("after", index, "id"), f"{document.id!r} is used twice")
     watches = tuple(
         Watch(
             id=each.id,
@@ -102,11 +105,11 @@ def keep_previous(shape: PlanDocument) -> str:
     return shape.watch.keep_previous or next(said, KEEP_PREVIOUS)
 
 
-def _checked(document: AfterDocument, shape: PlanDocument, path: Path) -> None:
+def _checked(document: AfterDocument, path: Path) -> None:
     if bool(document.for_) == bool(document.after):
-        both = "both" if document.after else "neither"
+        what = "both `for` and" if document.after else "neither `for` nor"
         hint = "`for` is how long it goes on, `after` when it falls due"
-        raise DocumentError(path, f"has {both} `for` and `after`", hint)
+        raise DocumentError(path, f"has {what} `after`", hint)
     if document.every and not document.for_:
         raise DocumentError((*path, "every"), "goes with `for`")
     if document.then and not document.for_:
@@ -117,8 +120,6 @@ def _checked(document: AfterDocument, shape: PlanDocument, path: Path) -> None:
         _decommission(document, path)
     if document.every and _span(document.every) > _span(document.for_):
         raise DocumentError((*path, "every"), f"is longer than `for`, {document.for_}")
-    if document.id in {other.id for other in shape.after if other is not document}:
-        raise DocumentError((*path, "id"), f"{document.id!r} is used twice")
 
 
 def _span(text: str) -> timedelta:
@@ -231,7 +232,7 @@ def _final(rule: ApprovalDocument | None, watches: Sequence[Watch]) -> tuple[Sig
 def _items(
     documents: Sequence[ConditionDocument], what: _Sources, prefix: str, path: Path
 ) -> tuple[Condition, ...]:
-    place = Place(("if", "attest", "check"), None, prefix)
+    place = Place(("if", "attest", "check"), None, prefix, subjects=())
     made: list[Condition] = []
     for index, document in enumerate(documents):
         here: Path = (*path, index)
@@ -242,6 +243,9 @@ def _items(
             ConditionDocument(id=each.id, attest=each.if_) if known else each
             for each, known in zip(written, own, strict=True)
         ]
+        for known in own:
+            if known is not None and known.subject in subjects.SUBJECTS:
+                subjects.check(known, what.metrics, (), (*here, "if"))
         for item, known in zip(_conditions(readable, what, here, place), own, strict=True):
             _absolute(item.comparison, (*here, "if"))
             fact = Condition(id=item.id, kind="if", text=item.text, comparison=known)
@@ -299,7 +303,7 @@ def _criterion(text: str, metrics: Metrics, path: Path) -> Criterion:
         return Criterion(text)
     if comparison.subject in metrics:
         _absolute(comparison, path)
-        place = Place(("if",), None, "success")
+        place = Place(("if",), None, "success", subjects=())
         conditions((ConditionDocument(if_=text),), metrics, path, place)
     return Criterion(text, comparison)
 
