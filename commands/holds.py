@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.domain import locks
 from bot.domain.calendar import next_begin, parse_clock, periods, shown
 from bot.domain.freezes import Freeze, parse_moment
-from bot.domain.holds import Outlook, moment
+from bot.domain.holds import Outlook, moment, one_more_words, passable
 from bot.domain.locks import Lock, LockLifted, hold_of
 from bot.domain.rollout import Rollout
 from bot.domain.units import parse_duration
@@ -254,12 +254,19 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def outlook_lines(outlook: Outlook, expires_at: datetime | None = None) -> list[str]:
-    """What is in the way, and when it opens. expires_at: until when signatures count."""
+def outlook_lines(
+    outlook: Outlook, expires_at: datetime | None = None, kind: str = ""
+) -> list[str]:
+    """What is in the way, and when it opens.
+
+    expires_at: until when signatures count. kind: the type of the release.
+    """
     lines = [f"• {_sentence(hold.text)}" for hold in outlook.holds]
     if lines:
         lines.insert(0, "In the way:")
         lines.append(opening_line(outlook.opens_at))
+        passes = passable(kind, outlook.holds)
+        lines += [one_more_words(passes)] if passes else []
     late = outlook.opens_at is not None and expires_at is not None and expires_at < outlook.opens_at
     if late and expires_at is not None:
         lines.append(

@@ -48,7 +48,7 @@ async def _status(call: Call) -> Reply:
     if rollout.phase in BEFORE_TRAFFIC:
         outlook = await call.context.engine.holds.of_rollout(rollout)
         expires = rollout.request.expires_at if rollout.request is not None else None
-        lines += outlook_lines(outlook, expires)
+        lines += outlook_lines(outlook, expires, rollout.type)
     elif rollout.reason:
         lines.append(rollout.reason)
     if rollout.phase is Phase.PREFLIGHT:
@@ -111,18 +111,19 @@ async def _preview(call: Call) -> Reply:
     signs = approval_of(plan, given.get("type"), labels_of(given, plan))
     plan = msgspec.structs.replace(plan, approval=signs)
     version = checked_version(given.get("version"), plan, target.environment)
+    kind = given.get("type") or implied_type(plan)
     outlook = await context.engine.holds.of_asked(
         Asked(
             service=target.service,
             environment=target.environment,
             plan=plan,
-            kind=given.get("type") or implied_type(plan),
+            kind=kind,
             labels=labels_of(given, plan),
         )
     )
     seen = preview(plan, context.now(), outlook)
     lines = [f"{target.service} {version} → {target.environment} by plan {plan.name}:"]
-    lines += outlook_lines(outlook)
+    lines += outlook_lines(outlook, kind=kind)
     lines += tag_lines(plan.sections.version, version, given.get("note"), context.now())
     for wave in seen.waves:
         gates = "; ".join(wave.gates) or "no gates"

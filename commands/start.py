@@ -140,7 +140,7 @@ async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) ->
     said = f"Asked for {target.service} {version} (`{rollout.id}`). The card shows the rest."
     outlook = await context.engine.holds.of_asked(asked_by(rollout))
     expires = context.now() + plan.approval.expires
-    return Reply("\n".join([said, *outlook_lines(outlook, expires)]))
+    return Reply("\n".join([said, *outlook_lines(outlook, expires, rollout.type)]))
 
 
 async def promote(call: Call) -> Reply:

@@ -81,10 +81,12 @@ def _preview(args: argparse.Namespace, shell: Shell) -> int:
 
     from bot.domain.holds import Asked, forecast
     from bot.domain.preview import preview
+    from bot.domain.release_types import implied_type
 
     plan = named(library_of(args, shell), args.plan)
     start = _start(args.start, shell)
-    asked = Asked(service="", environment="production", plan=plan, kind=args.type)
+    kind = args.type or implied_type(plan)
+    asked = Asked(service="", environment="production", plan=plan, kind=kind)
     try:
         seen = preview(plan, start, forecast(asked, _freezes(args, shell), start))
     except OverflowError as error:

@@ -136,6 +136,21 @@ def quiet_hours(windows: Sequence[Window], at: datetime) -> str:
     return f"the plan prefers low traffic, which is next {moment(begins)}"
 
 
+def passable(kind: str, holds: Iterable[Hold]) -> str:
+    """What a release of this type may pass of all that is in its way, "" for nothing."""
+    names = [_name(hold) for hold in holds if hold.kind in EXEMPTIBLE and kind == HOTFIX]
+    return " and ".join(names)
+
+
+def _name(hold: Hold) -> str:
+    return f"the freeze {hold.name}" if hold.kind is HoldKind.FREEZE else "the plan's calendar"
+
+
+def one_more_words(passes: str) -> str:
+    """That a hotfix may pass something, in a sentence."""
+    return f"A hotfix may pass {passes} when one more person signs."
+
+
 def on(holds: Iterable[Hold], now: datetime) -> tuple[Hold, ...]:
     """Those that have not ended by themselves."""
     return tuple(hold for hold in holds if hold.until is None or now < hold.until)

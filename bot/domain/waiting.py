@@ -9,7 +9,7 @@ from bot.domain.events import (
     PreflightPassed,
 )
 from bot.domain.hold_events import HoldsSeen, LineStarted, LineStopped
-from bot.domain.holds import EXEMPTIBLE, HOTFIX, PASSING, Hold, HoldKind, in_words
+from bot.domain.holds import PASSING, Hold, HoldKind, in_words, one_more_words, passable
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.steps import QUEUE_CHECK, Decision, change, enter, pause, show
 
@@ -34,35 +34,23 @@ _STANDING = frozenset({Phase.PAUSED, Phase.HALTED, Phase.STEPPING_BACK})
 def forewarned(rollout: Rollout, event: PreflightPassed) -> Rollout:
     """The rollout with what is in its way already, before anybody is asked to sign."""
     seen = _knowing(rollout, event)
-    return change(seen, exemption=_exemption(seen, event.holds))
+    return change(seen, exemption=passable(seen.type, event.holds))
 
 
 def reason_to_sign(rollout: Rollout) -> str:
     """Why one more signature is asked for, "" when none is."""
     if not rollout.exemption:
         return ""
-    return f"A hotfix may pass {rollout.exemption} when one more person signs."
+    return one_more_words(rollout.exemption)
 
 
 def _knowing(rollout: Rollout, event: PreflightPassed | ExecutionChecked | HoldsSeen) -> Rollout:
     return change(rollout, holds=event.holds, opens_at=event.opens_at)
 
 
-def _exemption(rollout: Rollout, holds: tuple[Hold, ...]) -> str:
-    """What a hotfix may pass of all that is in its way."""
-    if rollout.type != HOTFIX:
-        return ""
-    passed = [hold for hold in holds if hold.kind in EXEMPTIBLE]
-    return " and ".join(_name(hold) for hold in passed)
-
-
-def _name(hold: Hold) -> str:
-    return f"the freeze {hold.name}" if hold.kind is HoldKind.FREEZE else "the plan's calendar"
-
-
 def held(rollout: Rollout, event: ExecutionChecked, now: datetime) -> Decision:
     """Its turn has not come. What is in the way is said, and looked for again when it may end."""
-    asked = _exemption(rollout, event.holds)
+    asked = passable(rollout.type, event.holds)
     if asked and not rollout.exemption:
         return _ask_one_more(_knowing(rollout, event), asked, now)
     reason = in_words(event.holds) or event.blocker

@@ -130,6 +130,25 @@ def test_the_preview_says_what_waits_for_whom_and_until_when_one_can_go_back() -
     assert "One can go back until 2026-12-01 14:00:00 UTC." in shown
 
 
+def test_the_preview_says_when_a_release_may_begin() -> None:
+    start = ("--start", "2026-12-02T09:00Z")
+    shown = typed("plan", "preview", "sarvanom-feature", *start).out
+    assert "In the way: the calendar of sarvanom-feature opens every 2 weeks on Tuesday" in shown
+    assert "It may begin 2026-12-15 00:00:00 UTC" in shown
+    assert "2026-12-15 00:30:00 UTC" in shown
+    hotfix = typed("plan", "preview", "sarvanom-hotfix", "--json", *start).json
+    assert (hotfix["in_the_way"], hotfix["opens_at"]) == ([], "2026-12-02T09:00:00Z")
+
+
+def test_the_preview_knows_the_freezes_of_the_configuration(folder: Path) -> None:
+    config = folder / "countersign.yml"
+    frozen = "freezes: [{name: spring, reason: holidays, from: '2026-02-28', until: '2026-03-02'}]"
+    config.write_text(f"{config.read_text()}\n{frozen}\n")
+    shown = typed("plan", "preview", "quickstart", "--config", config).out
+    assert "freeze spring until 2026-03-02 00:00 UTC: holidays" in shown
+    assert "It may begin 2026-03-02 00:00:00 UTC" in shown
+
+
 def test_a_release_that_no_calendar_can_hold_is_refused() -> None:
     done = typed("plan", "preview", "quickstart", "--start", "9999-12-31T23:59:59Z")
     assert (done.code, done.err) == (2, "countersign: --start is too late for any calendar\n")

@@ -138,6 +138,17 @@ async def test_of_two_locks_the_one_that_is_named_is_taken_off(world: World) -> 
     assert "the till database moves" in written[0].event
 
 
+async def test_the_command_line_locks_and_never_unlocks(world: World) -> None:
+    locked = {"verb": "lock", "args": "checkout the till database moves", "person": "grace"}
+    answer = await world.hook("/admin/release", locked)
+    assert "Locked checkout" in answer.json()["message"]
+    unlocked = {"verb": "unlock", "args": "checkout", "person": "grace"}
+    answer = await world.hook("/admin/release", unlocked)
+    assert answer.status_code == 409
+    answer = await world.hook("/admin/release", {"verb": "locks", "args": "", "person": "grace"})
+    assert "the till database moves" in answer.json()["message"]
+
+
 # --- the line -------------------------------------------------------------------------------
 
 
@@ -175,6 +186,7 @@ async def test_a_rollback_works_while_the_line_is_stopped(world: World) -> None:
     back = await world.until(Phase.ROLLED_BACK)
     assert back.id == live.id
     assert len(world.pages()) == 2
+    assert "v1.2.0 is in quarantine" in await told(world, "/release locks", "ada")
     await told(world, "/release start-the-line", "grace")
     world.pages()
 
@@ -257,7 +269,8 @@ async def test_a_release_whose_signatures_run_out_before_it_opens_is_warned(worl
 
 async def test_a_hotfix_passes_a_freeze_with_one_signature_more(world: World) -> None:
     await jump(world, datetime(2026, 12, 1, 20, 0, tzinfo=UTC))
-    await told(world, "/release start v1.2.0 payments --type hotfix", channel="payments")
+    answer = await told(world, "/release start v1.2.0 payments --type hotfix", channel="payments")
+    assert "may pass the freeze stocktaking when one more person signs" in answer
     asked = await world.until(Phase.AWAITING_APPROVAL)
     assert "may pass the freeze stocktaking when one more person signs" in world.card().whole
     await world.sign("ada", "grace")
