@@ -106,17 +106,16 @@ class Holds:
     def _others(self, conn: Connection, rollout: Rollout) -> list[Hold]:
         place = (rollout.service, rollout.environment)
         live = rollouts.live(conn, *place)
-        if live is not None and live["id"] != rollout.id:
-            return [_busy(live)]
+        busy = [_busy(live)] if live is not None and live["id"] != rollout.id else []
         if rollout.phase is not Phase.QUEUED:
-            return []
+            return busy
         before = [each for each in self._queue(conn, rollout) if _before(each, rollout)]
         ready = [each for each in before if not self._held(conn, each)]
         if not ready:
-            return []
+            return busy
         place_in_line = len(ready) + 1
         text = f"waiting behind {ready[-1].version} (number {place_in_line} in the queue)"
-        return [Hold(HoldKind.QUEUE, text, None, ready[-1].id)]
+        return [*busy, Hold(HoldKind.QUEUE, text, None, ready[-1].id)]
 
     def _queue(self, conn: Connection, rollout: Rollout) -> list[Rollout]:
         rows = rollouts.in_phase(conn, rollout.service, rollout.environment, Phase.QUEUED.value)

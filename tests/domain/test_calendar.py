@@ -60,6 +60,11 @@ def test_the_hour_that_is_there_twice_in_autumn_counts_twice() -> None:
     assert long == (at("2026-10-25T00:00"), at("2026-10-25T02:00"))
 
 
+def test_a_window_that_ends_in_the_double_hour_ends_when_that_is_shown_for_the_last_time() -> None:
+    night = Weekly(weekday=6, start=time(1), end=time(2, 30), zone=BERLIN)
+    assert first(night, "2026-10-24T12:00") == [(at("2026-10-24T23:00"), at("2026-10-25T01:30"))]
+
+
 def test_a_day_that_an_island_skipped_is_not_there() -> None:
     """Samoa went from the 29th of December 2011 to the 31st."""
     fridays = Weekly(weekday=4, start=time(0), end=time(0), days=1, zone="Pacific/Apia")
@@ -146,7 +151,8 @@ JUMPS = (
     ("Asia/Kathmandu", at("2026-06-01T00:00")),  # never
     ("UTC", at("2026-06-01T00:00")),
 )
-CLOCKS = st.builds(time, st.integers(0, 23), st.sampled_from((0, 15, 30, 45)))
+HOURS = st.one_of(st.sampled_from((0, 1, 2, 3, 23)), st.integers(0, 23))
+CLOCKS = st.builds(time, HOURS, st.sampled_from((0, 15, 30, 45)))
 
 
 @st.composite

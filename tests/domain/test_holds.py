@@ -403,6 +403,7 @@ def test_a_hotfix_passes_a_freeze_when_one_more_person_signs() -> None:
     third = step(waiting, b.signed(ALAN, waiting))
     assert third.phase is Phase.QUEUED
     assert step(third, checked(roles=THREE)).phase is Phase.PREPARING
+    assert step(third, checked(FROZEN, roles=THREE)).phase is Phase.QUEUED
 
 
 def test_a_hotfix_that_is_frozen_from_the_start_asks_for_everybody_at_once() -> None:

@@ -45,7 +45,9 @@ async def test_a_lock_holds_what_is_signed_and_its_end_lets_it_go_on(world: Worl
     assert held.phase is Phase.QUEUED
     assert "In the way" in world.card().whole
     assert "the till database moves" in world.card().text
-    assert "the till database moves" in await world.open_home("alan")
+    home = await world.open_home("alan")
+    assert "Under way (1)" in home
+    assert "the till database moves" in home
     assert world.said("Held: checkout is locked")
     await jump(world, world.clock.now() + timedelta(minutes=20))
     assert (await world.rollout()).phase is Phase.QUEUED
@@ -54,10 +56,18 @@ async def test_a_lock_holds_what_is_signed_and_its_end_lets_it_go_on(world: Worl
     assert "the till database moves" in await told(world, "/release list", "alan")
     answer = await told(world, "/release unlock it has moved", "alan")
     assert "Unlocked checkout" in answer
-    await world.until(Phase.SOAKING)
+    await world.until(Phase.SOAKING, within=timedelta(seconds=30))
     texts = [message.text for message in world.space.messages["C0CHECKOUT"]]
     assert any("<@U0GRACE> locked checkout: the till database moves" in text for text in texts)
     assert any("<@U0ALAN> unlocked checkout: it has moved" in text for text in texts)
+
+
+async def test_a_lock_that_comes_while_people_sign_is_on_the_card_at_once(world: World) -> None:
+    await world.start()
+    await told(world, "/release lock the till database moves", "grace")
+    assert "It will wait once it is signed" in world.card().whole
+    await told(world, "/release unlock", "grace")
+    assert "It will wait" not in world.card().whole
 
 
 async def test_a_lock_with_an_end_expires_by_itself_and_says_so(world: World) -> None:
@@ -294,7 +304,7 @@ async def test_three_in_a_row_come_in_the_order_in_which_they_were_signed(world:
         world.whispers("mary")
         await world.settle()
         ids[version] = (await world.rollout()).id
-    for version in ("v1.2.0", "v1.3.1", "v1.3.0", "v1.4.0"):
+    for version in ("v1.2.0", "v1.4.0", "v1.3.0", "v1.3.1"):
         for person in ("ada", "grace"):
             await world.say(person, f"/release approve {ids[version]}")
     await world.advance(seconds=6)
@@ -310,4 +320,26 @@ async def test_three_in_a_row_come_in_the_order_in_which_they_were_signed(world:
             order += live
         if not [r for r in await world.rollouts() if not r.ended]:
             break
-    assert order == ["v1.2.0", "v1.3.1", "v1.4.0"]
+    assert order == ["v1.2.0", "v1.4.0", "v1.3.1"]
+
+
+async def test_one_that_could_not_begin_anyway_keeps_nobody_waiting(world: World) -> None:
+    tuesday = await signed(world, "v1.2.0", "--plan tuesdays")
+    assert tuesday.phase is Phase.QUEUED
+    await signed(world, "v1.3.0")
+    begun = await world.until(Phase.SOAKING)
+    assert begun.version == "v1.3.0"
+    assert (await world.rollout(tuesday.id)).phase is Phase.QUEUED
+
+
+async def test_a_place_in_the_queue_is_told(world: World) -> None:
+    await told(world, "/release lock the till database moves", "grace")
+    for version in ("v1.2.0", "v1.3.0"):
+        await signed(world, version)
+    await told(world, "/release unlock", "grace")
+    second = (await world.rollouts())[0]
+    assert second.version == "v1.3.0"
+    assert second.reason == "waiting for v1.2.0 to finish"
+    await signed(world, "v1.4.0")
+    assert "behind v1.3.0 (number 2 in the queue)" in world.card().whole
+    assert "Under way (3)" in await world.open_home("alan")
