@@ -6,6 +6,7 @@ any other unknown path, so that nobody finds out what a wrong token would do.
 
 import hmac
 import json
+import re
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -19,8 +20,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bot.domain.signing import sign
 from bot.engine.intents import Intent
 from bot.telemetry import Telemetry
+
+SIGNATURE, TIMESTAMP = "x-countersign-signature", "x-countersign-timestamp"
+TOLERANCE = 300
+"""By how many seconds the clock of somebody who signs may differ from ours."""
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of a hook or an admin request that are read."""
@@ -127,13 +133,20 @@ class _Doors:
         )
 
     async def hook(self, request: Request) -> Response:
-        refused = self._refused(request)
+        signature = request.headers.get(SIGNATURE, "")
+        asked = signature and self._parts.hook_token
+        refused = None if asked else self._refused(request)
         if refused is not None:
             return refused
         try:
-            body = await _json(request)
+            raw = await _read(request)
+            if signature and not self._signed(request, raw):
+                return _unauthorized("the signature is wrong, or older than five minutes")
+            body = _json_of(raw)
         except _BadBodyError as error:
             return JSONResponse({"error": str(error)}, status_code=error.status)
+        if signature and isinstance(body, dict):
+            body = {"id": signature, **body}  # the same request once more is not another report
         answer = await self._parts.hook(request.path_params["name"], body)
         return JSONResponse(answer.body, status_code=answer.status)
 
@@ -142,7 +155,7 @@ class _Doors:
         if refused is not None:
             return refused
         try:
-            body = await _json(request)
+            body = _json_of(await _read(request))
             intent = self._admin_intent(request.path_params["name"], body)
         except _BadBodyError as error:
             return JSONResponse({"error": str(error)}, status_code=error.status)
@@ -170,19 +183,37 @@ class _Doors:
         given = request.headers.get("authorization", "")
         if hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {token}".encode()):
             return None
-        return JSONResponse(
-            {"error": "the bearer token is missing or wrong"},
-            status_code=401,
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        return _unauthorized("the bearer token is missing or wrong")
+
+    def _signed(self, request: Request, body: bytes) -> bool:
+        """Whether somebody who knows the token has just signed this request (see `sign`)."""
+        at = request.headers.get(TIMESTAMP, "")
+        token = self._parts.hook_token
+        if not re.fullmatch("[0-9]{1,12}", at):
+            return False
+        if abs(self._parts.now().timestamp() - int(at)) > TOLERANCE:
+            return False
+        query = f"?{request.url.query}" if request.url.query else ""
+        wanted = sign(token, at, request.method, request.url.path + query, body)
+        given = request.headers[SIGNATURE].encode("utf-8", "replace")
+        return hmac.compare_digest(given, wanted.encode())
 
 
-async def _json(request: Request) -> Any:
+def _unauthorized(reason: str) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"}
+    return JSONResponse({"error": reason}, status_code=401, headers=headers)
+
+
+async def _read(request: Request) -> bytes:
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY:
             raise _BadBodyError("the body is larger than 1 MiB", 413)
+    return body
+
+
+def _json_of(body: bytes) -> Any:
     try:
         return json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -252,3 +253,19 @@ def test_without_a_person_nothing_is_sent() -> None:
 )
 def test_what_lets_traffic_rise_cannot_be_typed_here(verb: str) -> None:
     assert typed("release", *verb.split(), env={"COUNTERSIGN_HOOK_TOKEN": TOKEN}).code == 2
+
+
+@pytest.mark.parametrize("path", ["/hooks/events", "/hooks/alertmanager", "/admin/rollback"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer "},
+        {"x-countersign-signature": "v1=0", "x-countersign-timestamp": "0"},
+    ],
+)
+async def test_without_a_token_there_are_no_doors(path: str, headers: dict[str, str]) -> None:
+    transport = httpx.ASGITransport(door(Behind(), ""))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
+        answer = await client.post(path, json={}, headers=headers)
+    assert (answer.status_code, answer.text) == (404, "Not Found")

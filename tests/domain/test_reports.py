@@ -193,6 +193,13 @@ def test_that_an_alert_is_over_is_said_and_lets_nothing_rise() -> None:
     assert "Alert HighErrorRate (critical) is over" in said(effects)
 
 
+def test_what_is_over_does_nothing_any_more() -> None:
+    going = step(b.soaking(), alarm(do="notify"))
+    after, effects = decide(going, alarm(do="rollback", open=False), NOW + MINUTE)
+    assert after.phase is Phase.SOAKING
+    assert not pages(effects)
+
+
 CORRUPT = HookFired("data_corruption", "rows are missing", "pause")
 
 

@@ -4,6 +4,7 @@ import json
 
 import msgspec
 
+from bot.domain.rollout import Phase
 from bot.slack.cards import Cards
 from tests.domain.builders import NOW
 from tests.fakes.rollouts import ACCOUNTS, reported
@@ -23,3 +24,8 @@ def test_what_is_over_is_no_longer_reported() -> None:
     over = tuple(msgspec.structs.replace(report, open=False) for report in rollout.reports)
     card = Cards(ACCOUNTS).card(msgspec.structs.replace(rollout, reports=over), NOW)
     assert "Reported" not in json.dumps(card.blocks)
+
+
+def test_a_release_that_has_ended_shows_no_more_reports() -> None:
+    ended = msgspec.structs.replace(reported(), phase=Phase.COMPLETED, ended_at=NOW)
+    assert "Reported" not in json.dumps(Cards(ACCOUNTS).card(ended, NOW).blocks)
