@@ -64,6 +64,7 @@ def test_a_critical_alert_of_another_system_is_counted_too() -> None:
     assert going.is_in(Phase.ROLLING_BACK)
 
 
+@pytest.mark.requirement("B-036", "B-054", "B-071")
 def test_a_gate_on_alerts_fails_while_one_is_active_and_passes_after() -> None:
     assert _ends(gated("alerts(critical) == 0", alerts=ALERTS), memory=HOT) is Phase.ROLLING_BACK
     going = gated("alerts(critical) == 0", alerts=ALERTS)
@@ -218,6 +219,7 @@ def test_noise_is_seldom_taken_for_a_trend() -> None:
     assert sum(verdict is not Verdict.INCONCLUSIVE for verdict in told) < 12
 
 
+@pytest.mark.requirement("B-055")
 def test_a_wave_whose_errors_fall_from_minute_to_minute_passes() -> None:
     going = gated("trend(error_rate) < 0")
     for minute in range(61):
@@ -225,6 +227,7 @@ def test_a_wave_whose_errors_fall_from_minute_to_minute_passes() -> None:
     assert going.rollout.weight == 100
 
 
+@pytest.mark.requirement("B-055")
 def test_a_wave_whose_errors_rise_fails_and_one_that_stands_still_asks() -> None:
     going = gated("trend(error_rate) < 0")
     for minute in range(61):
@@ -239,6 +242,7 @@ def test_a_wave_whose_errors_rise_fails_and_one_that_stands_still_asks() -> None
 # --- stable ---------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("P-065")
 def test_a_wave_waits_until_it_has_been_stable_for_long_enough() -> None:
     going = Going(document({"go_if": [{"stable": "1h"}]}, alerts=ALERTS))
     going.looks(30)

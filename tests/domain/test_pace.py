@@ -160,6 +160,7 @@ def test_a_cadence_that_becomes_slower_posts_as_often_as_it_says() -> None:
     assert counts == [10, 12, 14, 14]
 
 
+@pytest.mark.requirement("P-055", "P-056")
 def test_two_kinds_of_status_keep_their_own_time_and_share_a_message() -> None:
     cadence = [{"every": "5m", "what": "metrics"}, {"every": "15m", "what": "logs"}]
     going = Going(document({"cadence": cadence}))
@@ -176,6 +177,7 @@ def test_a_late_look_posts_once_and_the_next_is_on_time() -> None:
     assert len(statuses(going)) == 2
 
 
+@pytest.mark.requirement("B-060", "B-077", "B-095")
 def test_people_are_called_to_their_meetings() -> None:
     """The release begins at ten in the morning, UTC: five in New York."""
     meetings = [
@@ -194,6 +196,7 @@ def test_people_are_called_to_their_meetings() -> None:
     ]
 
 
+@pytest.mark.requirement("B-093", "B-094")
 def test_who_stands_by_is_told_when_it_begins_and_when_it_is_over() -> None:
     going = Going(document({"audience": "beta group", "standby": {"support": "30m"}}))
     until = int((b.NOW + timedelta(minutes=30)).timestamp())
@@ -207,6 +210,7 @@ def test_who_stands_by_is_told_when_it_begins_and_when_it_is_over() -> None:
 # --- back, and again ------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("P-060")
 def test_a_wave_that_stepped_back_is_tried_again() -> None:
     third = {"id": "w3", "traffic": "100%", "soak": "1h"}
     second = {"traffic": "50%", "on_breach": "step_back", "step_back_to": "10%",
@@ -301,6 +305,7 @@ DECIDED = {
 }
 
 
+@pytest.mark.requirement("P-123", "S3-03")
 def test_only_the_role_that_the_plan_names_opens_the_next_wave() -> None:
     going = Going(document({"advance": "approve"}, **DECIDED))
     going.looks(2, 60)
@@ -313,6 +318,7 @@ def test_only_the_role_that_the_plan_names_opens_the_next_wave() -> None:
     assert any("@[olga] advanced it: all is well" in post for post in going.posts)
 
 
+@pytest.mark.requirement("P-123", "S3-03")
 def test_a_decision_that_has_to_be_explained_is_not_taken_without_a_reason() -> None:
     going = Going(document({"advance": "approve"}, **DECIDED))
     going.looks(2, 60)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Literal
 
 import msgspec
 
@@ -183,6 +184,23 @@ class Report:
     @property
     def name(self) -> str:
         return f"{self.rows[0]}-{self.event}-{self.wave}"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Things reported one by one: the one with the number `enough` acts."""
+
+    rows: tuple[str, ...]
+    plan: str
+    wave: str
+    source: Literal["report", "incident"]
+    kind: str
+    enough: int
+    does: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.rows[0]}-{self.kind}"
 
 
 @dataclass(frozen=True)

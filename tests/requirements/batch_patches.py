@@ -1,6 +1,17 @@
 """The conditions of batch patches: four waves, each with its own triggers."""
 
-from tests.requirements.acting import Gate, Question, Report, Rule, Side, level, share, slow, times
+from tests.requirements.acting import (
+    Counted,
+    Gate,
+    Question,
+    Report,
+    Rule,
+    Side,
+    level,
+    share,
+    slow,
+    times,
+)
 
 PLAN = "batch-patches-waves"
 MANY = 1_000_000.0
@@ -87,7 +98,45 @@ CRITICALS = [
     level_of("B-116", "S2-18g", "invariant_violations", "rollback", times(2.75), times(2.5)),
 ]
 
+# One critical alert takes it back in every wave.
+BREACHES = [
+    Rule(
+        rows,
+        PLAN,
+        wave,
+        "latency_p99",
+        slow(11, 1.5),
+        limit,
+        300,
+        "rollback",
+        level="critical",
+    )
+    for rows, wave, limit in [
+        (("S2-14a", "B-045"), "w1", slow(10, 1.5)),
+        (("S2-15a", "B-063"), "w2", slow(10, 1.5)),
+        (("S2-16a", "B-080"), "w3", slow(10, 1.5)),
+        (("S2-17a", "B-096"), "w4", slow(9, 0.5)),  # the target; the last wave may not miss it
+    ]
+] + [
+    Rule(
+        ("S2-16c", "B-082", "X-22"),
+        PLAN,
+        "w3",
+        metric,
+        over,
+        limit,
+        300,
+        "rollback",
+        level="critical",
+    )
+    for metric, over, limit in [
+        ("memory", level(201, base=100), level(200, base=100)),
+        ("cpu", level(1.81, base=1), level(1.8, base=1)),
+    ]
+]
+
 REPORTS = [
+    Report(("S2-16c", "B-082"), PLAN, "w3", "resource_spike", "rollback"),
     Report(("S2-14c", "B-047"), PLAN, "w1", "memory_leak", "rollback"),
     Report(("S2-14d", "B-048"), PLAN, "w1", "data_corruption", "rollback"),
     Report(("S2-15c", "B-065"), PLAN, "w2", "data_loss", "rollback"),
@@ -118,7 +167,7 @@ GATES = [
         good=GOOD,
     ),
     Gate(
-        ("B-056",),
+        ("B-056", "X-22"),
         PLAN,
         "w2",
         "latency_p99",
@@ -134,6 +183,11 @@ GATES = [
 def question(rows: tuple[str, ...], wave: str, name: str, role: str) -> Question:
     return Question(rows, PLAN, wave, name, role, "rollback", GOOD)
 
+
+COUNTED = [
+    Counted(("S2-16d", "B-083"), PLAN, "w3", "report", "escalation", 6, "rollback"),
+    Counted(("S2-17b", "B-097"), PLAN, "w4", "report", "customer_issue", 2, "rollback"),
+]
 
 QUESTIONS = [
     question(("B-040",), "w1", "w1-team", "incident_commander"),

@@ -31,10 +31,26 @@ ALERTS = [
     alert(("S2-12b", "P-092"), "latency_p95", slow(51, 1.0), slow(50, 1.0), "notify"),
     alert(("S2-12c", "P-094"), "cpu", level(0.71), level(0.7), "notify"),
     alert(("S2-12d", "P-096"), "memory_growth", level(0.021), level(0.02), "notify"),
-    alert(("S2-12e", "P-091"), "error_rate", share(11), share(10), "rollback"),
+    alert(("S2-12e", "P-091", "X-15"), "error_rate", share(11), share(10), "rollback"),
     alert(("S2-12f", "P-093"), "latency_p95", slow(51, 3.0), slow(50, 3.0), "rollback"),
     alert(("S2-12g", "P-095"), "cpu", level(0.86), level(0.85), "rollback"),
     alert(("S2-12h", "P-097"), "memory", level(0.91), level(0.9), "rollback"),
+]
+
+# What a critical alert does, wave by wave.
+BREACHES = [
+    Rule(
+        ("X-15", "P-095"),
+        PLAN,
+        wave,
+        "cpu",
+        level(0.86),
+        level(0.85),
+        300,
+        does,
+        level="critical",
+    )
+    for wave, does in [("canary", "rollback"), ("graduated", "step_back"), ("full", "pause")]
 ]
 
 
@@ -53,7 +69,7 @@ def errors(limit: float) -> tuple[Side, Side, Side]:
 GATES = [
     gate(("S2-11a", "P-039", "P-044", "P-046"), "canary", "error_rate", "rollback", *errors(0.005)),
     gate(
-        ("S2-11b", "P-050", "P-059", "P-150"),
+        ("S2-11b", "S2-13a", "P-050", "P-059", "P-082", "P-150"),
         "graduated",
         "error_rate",
         "step_back",
@@ -81,6 +97,36 @@ GATES = [
         level(0.81),
         to=5.0,
     ),
+]
+
+
+def target(rows: tuple[str, ...], metric: str, *sides: Side, wave: str = "canary") -> Gate:
+    does, to = ("step_back", 5.0) if wave == "graduated" else ("rollback", None)
+    return gate((*rows, "P-040"), wave, metric, does, *sides, to=to)
+
+
+def slower(q: float, limit: float) -> tuple[Side, Side, Side]:
+    """Twice as many as allowed are slower than the limit, exactly as many, half of them."""
+    return tuple(slow(n * (1 - q) * MANY, limit, MANY) for n in (2, 1, 0.5))  # type: ignore[return-value]
+
+
+def around(limit: float, by: float) -> tuple[Side, Side, Side]:
+    return level(limit + by), level(limit), level(limit - by)
+
+
+GATES += [
+    target(("S2-13b", "P-083"), "latency_p50", *slower(0.5, 0.2)),
+    target(("S2-13c", "P-083"), "latency_p95", *slower(0.95, 0.5)),
+    target(("S2-13d", "P-083"), "latency_p99", *slower(0.99, 2.0)),
+    target(("S2-13e", "P-084", "P-037"), "fcp", *around(1.5, 0.1)),
+    target(("S2-13f", "P-084", "P-037"), "lcp", *around(2.5, 0.1)),
+    target(("S2-13g", "P-084", "P-037"), "cls", *around(0.1, 0.01)),
+    target(("S2-13h", "P-085"), "cpu", *around(0.6, 0.01)),
+    target(("S2-13i", "P-086"), "memory", *around(0.8, 0.01)),
+    target(("S2-13j", "P-087"), "db_connections", *around(50, 1)),
+    target(("S2-13k", "P-088"), "cache_hit", *around(0.8, -0.01)),
+    target(("S2-13l", "P-089"), "availability", *around(0.999, -0.0005)),
+    target(("P-051",), "latency_p95", *slower(0.95, 0.5), wave="graduated"),
 ]
 
 QUESTIONS = [

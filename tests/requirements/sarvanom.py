@@ -78,6 +78,21 @@ GATES = [
     )
 ]
 
+GATES += [
+    Gate(
+        ("S2-23c", "S-036", "S-038", "X-30"),
+        PLAN,
+        wave,
+        "throughput",
+        over=level(70, base=100),
+        limit=level(80, base=100),
+        under=level(90, base=100),
+        does="rollback",
+        good=GOOD,
+    )
+    for wave in ("p5", "p25", "p50")
+]
+
 QUESTIONS = [
     Question((row,), PLAN, wave, f"{wave}-{name}", role, "rollback", GOOD)
     for wave in ("p5", "p25", "p50")

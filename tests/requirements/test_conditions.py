@@ -5,7 +5,9 @@ true by the least that is enough, on the built-in plan, in a wave that has it. O
 window fewer and a value exactly at the limit don't bring it about.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Literal
 
 import pytest
 
@@ -13,10 +15,20 @@ from bot.domain.events import HookFired, ItemTicked, SetTraffic
 from bot.domain.people import Actor
 from bot.domain.rollout import Phase
 from tests.requirements import batch_patches, crypto_watch, proofile, sarvanom, whispercache
-from tests.requirements.acting import Drive, Gate, Question, Report, Rule, soak_through
+from tests.requirements.acting import (
+    Counted,
+    Drive,
+    Gate,
+    Question,
+    Report,
+    Rule,
+    Side,
+    slow,
+    soak_through,
+)
 
 
-def cases(found: Iterable[Rule | Gate | Report | Question]) -> list[object]:
+def cases(found: Iterable[Rule | Gate | Report | Counted | Question]) -> list[object]:
     """One parameter for each case, which shows its rows."""
     return [
         pytest.param(case, id=case.name, marks=pytest.mark.requirement(*case.rows))
@@ -28,9 +40,11 @@ ALL_RULES = [
     *whispercache.TRIGGERS,
     *whispercache.ALERTS,
     *proofile.ALERTS,
+    *proofile.BREACHES,
     *batch_patches.TRIGGERS,
     *batch_patches.WARNINGS,
     *batch_patches.CRITICALS,
+    *batch_patches.BREACHES,
     *crypto_watch.TRIGGERS,
     *sarvanom.TRIGGERS,
 ]
@@ -41,6 +55,7 @@ GATES = cases(
     for document in (whispercache, proofile, batch_patches, crypto_watch, sarvanom)
     for gate in document.GATES
 )
+COUNTED = cases(batch_patches.COUNTED)
 REPORTS = cases([*batch_patches.REPORTS, *sarvanom.REPORTS])
 QUESTIONS = cases([*proofile.QUESTIONS, *batch_patches.QUESTIONS, *sarvanom.QUESTIONS])
 
@@ -140,3 +155,67 @@ def test_a_no_is_a_breach(question: Question) -> None:
     drive.happens(ItemTicked(Actor("nina", "U0NINA", (question.role,)), question.id, ok=False))
     drive.serve(question.good)
     assert drive.done == question.does
+
+
+def reported(
+    kind: str, source: Literal["report", "incident"], number: int, at: datetime, still: bool = True
+) -> HookFired:
+    """Somebody reports something, or that it is over (`still` no longer so)."""
+    id_ = f"{source}{number}"
+    return HookFired(kind, "so people say", "notify", source, id_, open=still, at=at)
+
+
+@pytest.mark.parametrize("counted", COUNTED)
+def test_what_is_counted_acts_when_there_are_enough(counted: Counted) -> None:
+    drive = Drive(counted.plan, counted.wave)
+    for number in range(counted.enough):
+        drive.look(10, {})
+        assert drive.done == "nothing"
+        drive.happens(reported(counted.kind, counted.source, number, drive.now))
+    drive.look(10, {})
+    assert drive.done == counted.does
+
+
+@pytest.mark.requirement("B-099", "S2-17d", "X-22")
+@pytest.mark.parametrize(
+    ("readings", "missed"), [(slow(51, 0.4), True), (slow(50, 0.4), True), (slow(49, 0.4), False)]
+)
+def test_a_missed_target_takes_the_last_wave_of_batch_patches_back(
+    readings: Side, missed: bool
+) -> None:
+    drive = Drive(batch_patches.PLAN, "w4")
+    drive.looks(8, 60, {**batch_patches.GOOD, "latency_p95": readings})
+    assert (drive.done == "rollback") is missed
+    earlier = Drive(batch_patches.PLAN, "w3")
+    earlier.looks(8, 60, {**batch_patches.GOOD, "latency_p95": readings})
+    assert earlier.done == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("plan", "wave", "kind", "does", "good"),
+    [
+        pytest.param(*each, marks=pytest.mark.requirement(*rows))
+        for rows, *each in [
+            (("P-041",), proofile.PLAN, "canary", "critical", "rollback", proofile.GOOD),
+            (("P-052",), proofile.PLAN, "graduated", "new", "step_back", proofile.GOOD),
+            (("P-041",), proofile.PLAN, "full", "critical", "pause", proofile.GOOD),
+            (("S-037",), sarvanom.PLAN, "p25", "critical", "rollback", sarvanom.GOOD),
+        ]
+    ],
+)
+def test_an_open_incident_is_a_gate_that_fails(
+    plan: str, wave: str, kind: str, does: str, good: Mapping[str, Side]
+) -> None:
+    drive = Drive(plan, wave)
+    drive.answer_everything()
+    drive.happens(reported(kind, "incident", 1, drive.now))
+    drive.serve(good)
+    assert drive.done == does
+    closed = Drive(plan, wave)
+    closed.answer_everything()
+    closed.happens(reported(kind, "incident", 1, closed.now))
+    closed.look(1, good)
+    closed.happens(reported(kind, "incident", 1, closed.now, still=False))
+    closed.serve(good)
+    closed.let_go_on(good)
+    assert closed.done == "go on"

@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from bot.domain.events import (
+    AdvanceRequested,
     ItemTicked,
     Measured,
+    OptionChosen,
     Promoted,
     Retire,
     Retired,
@@ -236,6 +238,52 @@ def test_a_hotfix_goes_straight_to_100_percent_and_is_taken_back_by_its_triggers
         errors = Measurement("error_rate", Track.CANARY, Sample(Counts(11, 1000), drive.now))
         drive.happens(Measured((errors,), timedelta(minutes=1), LIVE))
     assert drive.done == "rollback"
+
+
+@pytest.mark.requirement("B-053", "B-070", "B-087")
+def test_each_wave_of_batch_patches_asks_again_what_those_before_it_asked() -> None:
+    first, *later = plans().get("batch-patches-waves").waves
+    asked = {gate.text for gate in first.gates}
+    for wave in later:
+        texts = {gate.text for gate in wave.gates}
+        assert asked < texts
+        asked = texts
+
+
+@pytest.mark.requirement("P-123", "P-124", "S3-03")
+def test_the_release_manager_alone_says_go_and_says_why() -> None:
+    drive = Drive("proofile-staged", "canary")
+    drive.answer_everything()
+    drive.serve(proofile.GOOD)
+    drive.look(1, proofile.GOOD)
+    for person, why in [
+        (Actor("dora", "U0DORA", ("devops",)), "looks fine"),
+        (Actor("olga", "U0OLGA", ("release_manager",)), ""),
+    ]:
+        drive.happens(AdvanceRequested(person, why))
+        assert drive.is_in(Phase.JUDGING)
+    drive.happens(AdvanceRequested(Actor("olga", "U0OLGA", ("release_manager",)), "looks fine"))
+    assert any("looks fine" in text for text in drive.posted)
+    assert not drive.is_in(Phase.JUDGING) or drive.rollout.wave_opens_at is not None
+
+
+@pytest.mark.requirement("P-113", "P-154", "S2-11c")
+@pytest.mark.parametrize("option", ["hotfix", "rollback", "workaround", "observe"])
+def test_at_100_percent_people_choose_one_of_four_ways(option: str) -> None:
+    drive = Drive("proofile-staged", "full")
+    drive.answer_everything()
+    drive.serve({**proofile.GOOD, "error_rate": share(2000, MANY)})
+    assert drive.is_in(Phase.PAUSED)
+    assert set(drive.rollout.options) == {"hotfix", "rollback", "workaround", "observe"}
+    olga = Actor("olga", "U0OLGA", ("release_manager",))
+    drive.happens(OptionChosen(olga, option, "it is the best of them", "q9"))
+    (choice,) = drive.rollout.choices
+    assert (choice.option, choice.person, choice.reason) == (
+        option,
+        "olga",
+        "it is the best of them",
+    )
+    assert drive.is_in(Phase.ROLLING_BACK) is (option == "rollback")
 
 
 # --- clocks -------------------------------------------------------------------------------------

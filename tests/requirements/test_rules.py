@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.plan_compile import paced_for
 from bot.domain.version_rules import released, tag_of
 from tests.requirements.acting import plans
 
@@ -51,6 +52,19 @@ def test_crypto_watch_takes_three_numbers_and_nothing_behind_them() -> None:
 def test_each_plan_has_tags_of_its_own_form(plan: str, tag: str) -> None:
     assert tag_of(plans().get(plan).sections.version, "v1.2.0") == tag
     assert takes(plan, tag)
+
+
+# --- environments -------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("W-099", "W-100", "W-023", "S4-02a", "S4-02b")
+@pytest.mark.parametrize(
+    ("environment", "every"), [("development", "30s"), ("staging", "10s"), ("production", "10s")]
+)
+def test_whispercaches_health_is_asked_as_often_as_the_environment_wants(
+    environment: str, every: str
+) -> None:
+    assert paced_for(plans().get(CANARY), environment).metrics["health"].every == every
 
 
 # --- each other ---------------------------------------------------------------------------------
