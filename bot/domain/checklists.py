@@ -6,6 +6,7 @@ what and when; here is what there is to tick.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -82,11 +83,33 @@ class Progress(msgspec.Struct, frozen=True):
 # --- what there is --------------------------------------------------------------------------
 
 
+class _Same:
+    """A plan as the key of what is made of it: plans are shared, and never change."""
+
+    __slots__ = ("plan",)
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def __hash__(self) -> int:
+        return id(self.plan)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.plan is other.plan
+
+
 def checklists_of(plan: Plan, environment: str) -> tuple[Checklist, ...]:
     """Every list of a plan for a release into `environment`, the needed ones first.
 
     Where the artifact comes from (`promote_from`) nothing has to be ticked.
     """
+    return _checklists_of(_Same(plan), environment)
+
+
+@lru_cache(maxsize=64)
+def _checklists_of(same: _Same, environment: str) -> tuple[Checklist, ...]:
+    """Asked for many times while one card is drawn."""
+    plan = same.plan
     preflight = plan.sections.preflight
     if preflight.promote_from and preflight.promote_from == environment:
         return ()

@@ -212,3 +212,60 @@ async def test_a_kind_that_nothing_reads_is_refused_with_the_missing_key(
 ) -> None:
     with pytest.raises(PermanentError, match=f"checkout production has no `{key}:` to read m from"):
         await ByKind(None, None).read(asking(kind), "", NOW)
+
+
+# --- who prepares and signs what -----------------------------------------------------------
+
+OWN_PLAN = """\
+schema: 1
+plan: own
+extends: quickstart
+types: {major: [product]}
+labels: {sensitive: [security]}
+preflight: {checklists: [team]}
+checklists:
+  team: {items: [{id: scan, text: The scan is clean, by: [qa, testers]}]}
+"""
+
+
+def own(folder: Path, text: str = SMALL) -> str:
+    (folder / "plans").mkdir()
+    (folder / "plans" / "own.yaml").write_text(OWN_PLAN, "utf-8")
+    return text.replace("plan: quickstart", "plan: own").replace(
+        "schema: 1", "schema: 1\nplans: [./plans]"
+    )
+
+
+def test_roles_of_types_labels_and_items_have_to_be_configured(tmp_path: Path) -> None:
+    said = [line.split(": ", 2)[2] for line in refused(tmp_path, own(tmp_path))]
+    assert said == [
+        "own wants a major release signed by the role product, which is not configured "
+        "(known here: operations)",
+        "own wants a sensitive release signed by the role security, which is not configured "
+        "(known here: operations)",
+        "own has items for qa or testers to tick, and no such role is known (add qa under `roles`)",
+    ]
+
+
+def test_a_seat_that_a_label_adds_needs_one_more_person(tmp_path: Path) -> None:
+    roles = "  security: {people: [ada]}\n  product: {people: [grace]}\n  qa: {people: [ada]}\n"
+    text = own(tmp_path).replace("services:\n", f"{roles}services:\n")
+    said = [line.split(": ", 2)[2] for line in refused(tmp_path, text)]
+    assert [line.split(", and nobody")[0] for line in said] == [
+        "own wants a major release signed by 3 different people",
+        "own wants a sensitive release signed by 3 different people",
+    ]
+
+
+def test_the_plan_of_a_type_is_checked_like_the_usual_one(tmp_path: Path) -> None:
+    text = SMALL.replace("plan: quickstart", "plan: quickstart\n    plans: {hotfix: quickstrat}")
+    assert refused(tmp_path, text) == [
+        "c.yml:11: services.checkout.plans.hotfix: there is no plan 'quickstrat' "
+        "(did you mean 'quickstart'?)"
+    ]
+    fine = SMALL.replace(
+        "plan: quickstart", "plan: quickstart\n    plans: {hotfix: whispercache-canary}"
+    )
+    assert any(
+        "plans.hotfix: whispercache-canary wants a release" in s for s in refused(tmp_path, fine)
+    )

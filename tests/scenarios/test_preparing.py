@@ -1,28 +1,55 @@
 """Before anybody signs: checklists are ticked, checks tick themselves, staging comes first."""
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.domain import checklists
 from bot.domain.rollout import Phase, Rollout
+from bot.engine.promotion import Promotion
 from tests.scenarios.world import HOUSE, World
 
 OTHER = "sha256:" + "f" * 64
 
 
-async def move_in(world: World, folder: Path, more: str = "", *, usual: str = "quickstart") -> Path:
-    """A house whose unit tests say what is in the file returned, and fail while there is none."""
-    report = folder / "report"
-    text = HOUSE.read_text("utf-8").replace("./plans", str(HOUSE.parent / "plans"))
-    text = text.replace("plan: quickstart", f"plan: {usual}", 1)
-    command = f'{{unit_tests: ["/bin/cat", "{report}"]}}'
-    at = "    channel: C0CHECKOUT\n"
-    world.house = folder / "countersign.yml"
-    world.house.write_text(text.replace(at, f"{at}    checks: {command}\n{more}"), "utf-8")
-    await world.restart()
-    return report
+Reports = Callable[..., Awaitable[Path]]
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
+    """By usual plan: a house whose unit tests say what is in a file, and that file. Read once."""
+    made: dict[str, tuple[Path, Path]] = {}
+
+    def house(usual: str) -> tuple[Path, Path]:
+        if usual not in made:
+            folder = tmp_path_factory.mktemp(usual)
+            report = folder / "report"
+            text = HOUSE.read_text("utf-8").replace("./plans", str(HOUSE.parent / "plans"))
+            text = text.replace("plan: quickstart", f"plan: {usual}", 1)
+            more = f'    checks: {{unit_tests: ["/bin/cat", "{report}"]}}\n'
+            more += "    plans: {major: prepared}\n" if usual == "quickstart" else ""
+            at = "    channel: C0CHECKOUT\n"
+            (folder / "countersign.yml").write_text(text.replace(at, f"{at}{more}"), "utf-8")
+            made[usual] = folder / "countersign.yml", report
+        return made[usual]
+
+    return house
+
+
+@pytest.fixture
+def move_in(world: World, houses: Callable[[str], tuple[Path, Path]]) -> Reports:
+    """Gives the file from which the unit tests pass; without one they fail."""
+
+    async def moved(usual: str = "quickstart") -> Path:
+        world.house, report = houses(usual)
+        report.unlink(missing_ok=True)
+        await world.restart()
+        return report
+
+    return moved
 
 
 async def looked_at(world: World, more: str = "", version: str = "v1.2.0") -> Rollout:
@@ -44,9 +71,9 @@ async def tick_the_rest(world: World, *, promoted: bool = True) -> None:
 
 @pytest.mark.requirement("W-002")
 async def test_nobody_signs_before_the_required_items_are_done(
-    world: World, tmp_path: Path
+    world: World, move_in: Reports
 ) -> None:
-    report = await move_in(world, tmp_path)
+    report = await move_in()
     report.write_text("812 tests passed", "utf-8")
     world.live_in("staging", "v1.2.0")
     await looked_at(world)
@@ -62,7 +89,11 @@ async def test_nobody_signs_before_the_required_items_are_done(
     assert len(world.directs("ada")) == 1
     assert world.said("The code: all 2 required items are done.")
     await world.sign()
-    await world.until(Phase.COMPLETED)
+    world.step = timedelta(seconds=20)
+    done = await world.until(Phase.COMPLETED)
+    lists = checklists.of(done)
+    passed = {i.id for i in checklists.all_items(lists) if checklists.is_done(done, i, lists)}
+    assert passed >= {"signed", "first"}
     ticks = [json.loads(e.event) for e in await world.audit() if "ItemTicked" in e.event]
     assert {(t["gate"], t["actor"]["person"]) for t in ticks} >= {
         ("team/scan", "ada"),
@@ -71,8 +102,8 @@ async def test_nobody_signs_before_the_required_items_are_done(
     }
 
 
-async def test_the_wrong_role_ticks_nothing_in_any_way(world: World, tmp_path: Path) -> None:
-    await move_in(world, tmp_path)
+async def test_the_wrong_role_ticks_nothing_in_any_way(world: World, move_in: Reports) -> None:
+    await move_in()
     await looked_at(world)
     await world.say("grace", "/release tick scan")
     assert "“The security scan found nothing critical” is for security" in world.whisper("grace")
@@ -87,9 +118,9 @@ async def test_the_wrong_role_ticks_nothing_in_any_way(world: World, tmp_path: P
 
 
 async def test_several_items_are_ticked_and_unticked_in_one_dialog(
-    world: World, tmp_path: Path
+    world: World, move_in: Reports
 ) -> None:
-    await move_in(world, tmp_path)
+    await move_in()
     await looked_at(world)
     await world.say("grace", "/release tick merged")
     await world.click("ada", "checklist")
@@ -112,8 +143,10 @@ async def test_several_items_are_ticked_and_unticked_in_one_dialog(
     assert world.said("wrong scan")
 
 
-async def test_an_item_on_the_card_is_ticked_with_its_button(world: World, tmp_path: Path) -> None:
-    await move_in(world, tmp_path)
+async def test_an_item_on_the_card_is_ticked_with_its_button(
+    world: World, move_in: Reports
+) -> None:
+    await move_in()
     await looked_at(world)
     first = world.card().values("tick_item")[0]
     assert first.endswith("yes:stages/merged")
@@ -123,9 +156,9 @@ async def test_an_item_on_the_card_is_ticked_with_its_button(world: World, tmp_p
 
 
 async def test_a_check_that_says_no_shows_its_words_and_is_run_again(
-    world: World, tmp_path: Path
+    world: World, move_in: Reports
 ) -> None:
-    report = await move_in(world, tmp_path)
+    report = await move_in()
     await looked_at(world)
     await world.until_that(lambda r: "code/unit-tests" in r.items)
     assert "✗ *The unit tests pass*: /bin/cat:" in world.card().whole
@@ -145,22 +178,29 @@ async def test_a_check_that_says_no_shows_its_words_and_is_run_again(
     await world.until_that(lambda r: not r.items.get("code/unit-tests", found).ok)
 
 
-@pytest.mark.requirement("W-001")
-async def test_only_what_is_live_in_staging_goes_to_production(
-    world: World, tmp_path: Path
-) -> None:
-    await move_in(world, tmp_path)
-    await looked_at(world)
-    said = (await world.rollout()).items["release/promoted"].evidence
-    assert "staging runs v1.0.0 (sha256:" in said
-    assert "not v1.2.0 (sha256:" in said
-    await world.say("mary", "/release start v1.2.0 --env staging")
-    assert "v1.2.0 (`" in world.whisper("mary")
+async def in_staging(world: World, version: str) -> None:
+    """A release into staging that goes well."""
+    await world.say("mary", f"/release start {version} --env staging")
+    assert f"{version} (`" in world.whisper("mary")
     there = await world.until(Phase.AWAITING_APPROVAL)
     assert there.environment == "staging"
     for person in ("ada", "grace"):
         await world.say(person, f"/release approve {there.id}")
+    world.step = timedelta(seconds=15)
     await world.until(Phase.COMPLETED)
+    world.step = timedelta(seconds=1)
+
+
+@pytest.mark.requirement("W-001")
+async def test_only_what_is_live_in_staging_goes_to_production(
+    world: World, move_in: Reports
+) -> None:
+    await move_in()
+    await looked_at(world)
+    said = (await world.rollout()).items["release/promoted"].evidence
+    assert "staging runs v1.0.0 (sha256:" in said
+    assert "not v1.2.0 (sha256:" in said
+    await in_staging(world, "v1.2.0")
     await world.say("mary", "/release check promoted")
     here = await world.until_that(
         lambda r: r.environment == "staging" or r.items["release/promoted"].ok
@@ -168,12 +208,23 @@ async def test_only_what_is_live_in_staging_goes_to_production(
     here = next(r for r in await world.rollouts() if r.environment == "production")
     assert here.items["release/promoted"].ok
     assert "is live in staging since t[" in here.items["release/promoted"].evidence
+    promotion = Promotion(world.bot.store, world.bot.setup.catalogue)
+    day, now = timedelta(days=1), world.clock.now()
+    early = await promotion.look(here, day, now)
+    assert not early.ok
+    assert "it has to be there for 1d" in early.words
+    assert (await promotion.look(here, day, now + day)).ok
+    await in_staging(world, "v1.3.0")
+    assert "v1.2.0 (sha256:" in (gone := await promotion.look(here, timedelta(), now)).words
+    assert "was live in staging from t[" in gone.words
+    assert gone.ok
+    assert not (await promotion.look(here, day, now + 9 * day)).ok
 
 
 async def test_another_artifact_under_the_same_name_in_staging_is_not_the_same(
-    world: World, tmp_path: Path
+    world: World, move_in: Reports
 ) -> None:
-    await move_in(world, tmp_path)
+    await move_in()
     world.live_in("staging", "v1.2.0")
     world.retag("v1.2.0", OTHER)
     await looked_at(world)
@@ -182,8 +233,8 @@ async def test_another_artifact_under_the_same_name_in_staging_is_not_the_same(
     assert f"not v1.2.0 ({OTHER[:19]}…)" in promoted.evidence
 
 
-async def test_promote_starts_what_is_live_in_staging(world: World, tmp_path: Path) -> None:
-    report = await move_in(world, tmp_path)
+async def test_promote_starts_what_is_live_in_staging(world: World, move_in: Reports) -> None:
+    report = await move_in()
     report.write_text("812 tests passed", "utf-8")
     world.live_in("staging", "v1.3.0")
     await world.say("mary", "/release promote --plan prepared --note from staging")
@@ -206,9 +257,9 @@ async def test_promote_refuses_what_resolves_to_another_artifact(world: World) -
 
 
 async def test_a_tick_that_is_taken_back_voids_what_was_signed(
-    world: World, tmp_path: Path
+    world: World, move_in: Reports
 ) -> None:
-    (await move_in(world, tmp_path)).write_text("812 tests passed", "utf-8")
+    (await move_in()).write_text("812 tests passed", "utf-8")
     await looked_at(world)
     await world.prepared()
     seen = world.card()
@@ -229,9 +280,9 @@ async def test_a_tick_that_is_taken_back_voids_what_was_signed(
 
 
 async def test_an_artifact_that_changed_meanwhile_is_ticked_anew(
-    world: World, tmp_path: Path
+    world: World, move_in: Reports
 ) -> None:
-    (await move_in(world, tmp_path)).write_text("812 tests passed", "utf-8")
+    (await move_in()).write_text("812 tests passed", "utf-8")
     await looked_at(world)
     await world.prepared()
     await world.sign("ada")
@@ -246,8 +297,8 @@ async def test_an_artifact_that_changed_meanwhile_is_ticked_anew(
     await world.say("mary", "/release cancel")
 
 
-async def test_a_restart_in_the_middle_keeps_every_tick(world: World, tmp_path: Path) -> None:
-    (await move_in(world, tmp_path)).write_text("812 tests passed", "utf-8")
+async def test_a_restart_in_the_middle_keeps_every_tick(world: World, move_in: Reports) -> None:
+    (await move_in()).write_text("812 tests passed", "utf-8")
     world.live_in("staging", "v1.2.0")
     await looked_at(world)
     await world.say("grace", "/release tick merged")
@@ -267,9 +318,9 @@ async def tick_rest_after(world: World) -> None:
 
 
 async def test_with_everything_ticked_an_outage_of_the_target_only_delays_the_question(
-    world: World, tmp_path: Path
+    world: World, move_in: Reports
 ) -> None:
-    (await move_in(world, tmp_path)).write_text("812 tests passed", "utf-8")
+    (await move_in()).write_text("812 tests passed", "utf-8")
     world.live_in("staging", "v1.2.0")
     await looked_at(world)
     world.outage = "all"
@@ -283,9 +334,9 @@ async def test_with_everything_ticked_an_outage_of_the_target_only_delays_the_qu
 
 
 async def test_the_lists_are_typed_for_with_everybody_who_ticked(
-    world: World, tmp_path: Path
+    world: World, move_in: Reports
 ) -> None:
-    await move_in(world, tmp_path)
+    await move_in()
     await looked_at(world)
     await world.say("grace", "/release tick merged https://git.test/9")
     answer = await world.act(
@@ -301,8 +352,8 @@ async def test_the_lists_are_typed_for_with_everybody_who_ticked(
     world.whispers("alan")
 
 
-async def test_what_can_not_be_ticked_says_what_to_do(world: World, tmp_path: Path) -> None:
-    await move_in(world, tmp_path)
+async def test_what_can_not_be_ticked_says_what_to_do(world: World, move_in: Reports) -> None:
+    await move_in()
     await looked_at(world)
     refused = {
         "tick scam": "There is no item 'scam'; did you mean 'scan'?",
@@ -327,8 +378,8 @@ async def test_a_release_without_lists_says_so(world: World) -> None:
 # --- types and labels -----------------------------------------------------------------------
 
 
-async def test_a_type_chooses_the_plan_and_adds_a_seat(world: World, tmp_path: Path) -> None:
-    (await move_in(world, tmp_path, "    plans: {major: prepared}\n")).write_text("fine", "utf-8")
+async def test_a_type_chooses_the_plan_and_adds_a_seat(world: World, move_in: Reports) -> None:
+    (await move_in()).write_text("fine", "utf-8")
     await world.say("mary", "/release start v2.0.0 --type major --label sensitive")
     assert "v2.0.0 (`" in world.whisper("mary")
     await world.until_that(lambda r: r.looked)
@@ -357,9 +408,9 @@ async def test_a_type_or_label_that_nobody_knows_starts_nothing(world: World) ->
 
 
 async def test_a_plan_for_another_type_is_taken_only_when_it_is_named(
-    world: World, tmp_path: Path
+    world: World, move_in: Reports
 ) -> None:
-    await move_in(world, tmp_path, usual="prepared")
+    await move_in("prepared")
     await world.say("mary", "/release start v1.2.0 --type hotfix")
     told = world.whisper("mary")
     assert "prepared is not for hotfix releases." in told
@@ -372,8 +423,8 @@ async def test_a_plan_for_another_type_is_taken_only_when_it_is_named(
     assert (await world.rollout()).type == "feature"
 
 
-async def test_type_and_labels_are_chosen_in_the_form(world: World, tmp_path: Path) -> None:
-    await move_in(world, tmp_path, "    plans: {major: prepared}\n")
+async def test_type_and_labels_are_chosen_in_the_form(world: World, move_in: Reports) -> None:
+    await move_in()
     await world.say("mary", "/release")
     form = {"version": "v2.0.0", "type": "major", "labels": ["sensitive", "user-facing"]}
     await world.act("submit", person="mary", values={"service": "checkout", **form})

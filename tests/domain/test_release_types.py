@@ -1,0 +1,86 @@
+"""Types and labels add seats, each once, and are part of what is signed."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from bot.domain.events import PreflightPassed
+from bot.domain.plan import Approval, Plan
+from bot.domain.plan_sections import Sections
+from bot.domain.release_types import approval_of, implied_type, known_types, label_problem, suits
+from bot.domain.rollout import Rollout
+from tests.domain.builders import ARTIFACT, MARY, OLD, fresh, plan, step
+
+SECTIONS = Sections(
+    types={"major": ("product",), "urgent": ("security",)},
+    labels={"sensitive": ("security",), "user-facing": ("product", "support")},
+)
+RULE = Approval(("operations", "product"), 1, True, timedelta(hours=1), timedelta(hours=1))
+TYPED = plan(sections=SECTIONS, approval=RULE, use_for=("feature", "risky"))
+
+
+@pytest.mark.parametrize(
+    ("type_", "labels", "roles"),
+    [
+        ("", (), ("operations", "product")),
+        ("major", (), ("operations", "product")),
+        ("urgent", (), ("operations", "product", "security")),
+        ("urgent", ("sensitive",), ("operations", "product", "security")),
+        ("", ("user-facing", "sensitive"), ("operations", "product", "support", "security")),
+        ("feature", (), ("operations", "product")),
+    ],
+)
+def test_a_role_that_signs_anyway_is_not_asked_twice(
+    type_: str, labels: tuple[str, ...], roles: tuple[str, ...]
+) -> None:
+    rule = approval_of(TYPED, type_, labels)
+    assert rule.roles == roles
+    assert (rule.any, rule.comment_required) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("use_for", "type_", "fits"),
+    [
+        (("feature",), "feature", True),
+        (("feature",), "hotfix", False),
+        (("feature",), "urgent", True),
+        (("feature",), "", True),
+        (("risky",), "hotfix", True),
+        ((), "major", True),
+    ],
+)
+def test_a_plan_for_one_type_is_not_taken_for_another(
+    use_for: tuple[str, ...], type_: str, fits: bool
+) -> None:
+    assert suits(plan(sections=SECTIONS, use_for=use_for), type_) is fits
+
+
+def test_a_plan_for_exactly_one_type_gives_a_release_that_type() -> None:
+    assert implied_type(TYPED) == "feature"
+    assert implied_type(plan(use_for=("feature", "major"))) == ""
+    assert implied_type(plan()) == ""
+    assert known_types(TYPED) == ("hotfix", "feature", "major", "urgent")
+
+
+def test_a_label_that_nobody_knows_is_a_mistake() -> None:
+    assert label_problem(TYPED, ["sensitive"]) is None
+    assert label_problem(TYPED, ["sensitiv"]) == (
+        "test knows no label 'sensitiv'; did you mean 'sensitive'?"
+    )
+    assert label_problem(plan(), ["x"]) == "test knows no label 'x'; it has no labels"
+
+
+def asked(the_plan: Plan, type_: str, labels: tuple[str, ...]) -> str:
+    begun: Rollout = msgspec.structs.replace(fresh(the_plan), type=type_, labels=labels)
+    waiting = step(begun, PreflightPassed(ARTIFACT, OLD, "q1"))
+    assert waiting.request is not None
+    assert waiting.request.excluded == (MARY.person,)
+    return waiting.request.digest
+
+
+def test_what_is_signed_names_the_type_and_the_labels() -> None:
+    kinds = [("", ()), ("major", ()), ("urgent", ()), ("", ("sensitive",)), ("", ("user-facing",))]
+    assert len({asked(TYPED, *kind) for kind in kinds}) == len(kinds)
+    both = [("", ("sensitive", "user-facing")), ("", ("user-facing", "sensitive"))]
+    assert len({asked(TYPED, *kind) for kind in both}) == 1
