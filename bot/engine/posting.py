@@ -100,9 +100,9 @@ class Posting:
         card = await self._delivery.card_of(rollout.id)
         link = await self._chat.permalink(Posted(card.channel, card.ts))
         signed = [signature.person for signature in request.signatures]
-        people = await self._directory.signers(
-            request.missing, without=(*request.excluded, *signed)
-        )
+        # Whoever isn't waited for is asked once, and not reminded.
+        seats = request.missing if effect.reminder else (*request.missing, *request.optional)
+        people = await self._directory.signers(seats, without=(*request.excluded, *signed))
         now = self._clock.now()
         message = self._presenter.ask(rollout, effect.purpose, link, effect.reminder, now)
         later: TemporaryError | None = None

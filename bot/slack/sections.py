@@ -255,9 +255,21 @@ def _seats(title: str, request: Request, accounts: Accounts) -> str:
         who = mention(signature.person, accounts)
         said = f", “{quote(signature.comment, 100)}”" if signature.comment.strip() else ""
         lines.append(cut(f"✓ {name}: {who}, {clock(signature.at)}{said}", LINE))
+    lines += [_optional_seat(request, role, accounts) for role in request.optional]
     if request.comment_required and request.missing:
         lines.append("A comment is required; Approve asks for it.")
     return _listed(title, lines)
+
+
+def _optional_seat(request: Request, role: str, accounts: Accounts) -> str:
+    """A role that may sign and is not waited for."""
+    seated = seating(request.seats, request.signatures).values()
+    given = [s for s in request.signatures if role in s.roles and s not in seated]
+    if not given:
+        return f"○ {escape(role)}: may sign, nobody waits for it"
+    return cut(
+        f"✓ {escape(role)}: {mention(given[0].person, accounts)}, {clock(given[0].at)}", LINE
+    )
 
 
 def _taken(request: Request) -> Iterator[tuple[str, Signature | None]]:

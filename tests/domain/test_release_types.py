@@ -5,12 +5,14 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from bot.domain.approvals import recheck
 from bot.domain.events import PreflightPassed
+from bot.domain.people import Actor
 from bot.domain.plan import Approval, Plan
 from bot.domain.plan_sections import Sections
 from bot.domain.release_types import approval_of, implied_type, known_types, label_problem, suits
 from bot.domain.rollout import Rollout
-from tests.domain.builders import ARTIFACT, MARY, OLD, fresh, plan, step
+from tests.domain.builders import ARTIFACT, GRACE, MARY, OLD, fresh, plan, signed, step
 
 SECTIONS = Sections(
     types={"major": ("product",), "urgent": ("security",)},
@@ -69,6 +71,25 @@ def test_a_label_that_nobody_knows_is_a_mistake() -> None:
         "test knows no label 'sensitiv'; did you mean 'sensitive'?"
     )
     assert label_problem(plan(), ["x"]) == "test knows no label 'x'; it has no labels"
+
+
+def test_a_role_that_is_not_waited_for_may_sign_and_fills_no_seat() -> None:
+    rule = Approval(("operations",), 1, False, RULE.expires, RULE.remind, optional=("legal",))
+    waiting = step(fresh(plan(approval=rule)), PreflightPassed(ARTIFACT, OLD, "q1"))
+    lena = Actor("lena", "U0LENA", ("legal",))
+    waiting = step(waiting, signed(GRACE, waiting))
+    with_legal = step(waiting, signed(lena, waiting))
+    assert with_legal.request is not None
+    assert [each.person for each in with_legal.request.signatures] == ["grace", "lena"]
+    only = Approval(("operations", "security"), 0, False, RULE.expires, RULE.remind, ("legal",))
+    waiting = step(fresh(plan(approval=only)), PreflightPassed(ARTIFACT, OLD, "q1"))
+    after = step(waiting, signed(lena, waiting))
+    assert after.request is not None
+    assert after.request.missing == ("operations", "security")
+    assert after.request.signed_by("lena")
+    kept = recheck(after.request, {"lena": ("legal",)})
+    assert kept.signed_by("lena")
+    assert not recheck(after.request, {"lena": ("product",)}).signed_by("lena")
 
 
 def asked(the_plan: Plan, type_: str, labels: tuple[str, ...]) -> str:

@@ -297,6 +297,21 @@ async def test_an_artifact_that_changed_meanwhile_is_ticked_anew(
     await world.say("mary", "/release cancel")
 
 
+async def test_a_version_that_is_tagged_anew_while_items_are_open_is_ticked_anew(
+    world: World, move_in: Reports
+) -> None:
+    (await move_in()).write_text("812 tests passed", "utf-8")
+    world.live_in("staging", "v1.2.0")
+    await looked_at(world)
+    world.retag("v1.2.0", OTHER)
+    await tick_the_rest(world)
+    void = await world.until_that(lambda r: r.generation == 2)
+    assert (void.phase, void.artifact) == (Phase.PREFLIGHT, OTHER)
+    assert "what was ticked is void" in world.card().whole
+    again = await world.until_that(lambda r: "release/promoted" in r.items)
+    assert not again.items["release/promoted"].ok
+
+
 async def test_a_restart_in_the_middle_keeps_every_tick(world: World, move_in: Reports) -> None:
     (await move_in()).write_text("812 tests passed", "utf-8")
     world.live_in("staging", "v1.2.0")

@@ -1,5 +1,6 @@
 """Checklists on the card and in their dialog: what Slack shows, and what comes back of it."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -7,7 +8,8 @@ import pytest
 
 from bot.domain import checklists
 from bot.domain.events import PreflightPassed
-from bot.domain.people import THE_BOT
+from bot.domain.people import THE_BOT, Actor
+from bot.domain.plan import Approval
 from bot.domain.policy import decode
 from bot.domain.rollout import Rollout, Tick
 from bot.plans import library
@@ -18,7 +20,7 @@ from bot.slack.cards import Cards
 from bot.slack.checklists import as_reply, checklist_form, field_of, saved
 from bot.slack.modals import approve_comment, filled_in
 from tests.blockkit import check_message, check_view
-from tests.domain.builders import ADA, ARTIFACT, NOW, OLD, fresh, signed, step
+from tests.domain.builders import ADA, ARTIFACT, NOW, OLD, fresh, plan, signed, step
 from tests.fakes.preparing import asked, prepared, ready, tick, with_lists
 from tests.fakes.rollouts import ACCOUNTS, SCENES
 from tests.scenarios.reading import texts
@@ -164,6 +166,20 @@ def test_a_seat_shows_who_took_it() -> None:
     said = texts("", checklist_form(one, ACCOUNTS)["blocks"])
     assert "✓ *Security signs* by <@U0ADA>" in said
     assert "○ *Product signs* ticks itself" in said
+
+
+def test_a_role_that_may_sign_is_shown_apart_from_those_who_have_to() -> None:
+    rule = Approval(
+        ("security",), 1, False, timedelta(hours=1), timedelta(hours=1), optional=("legal",)
+    )
+    waiting = step(fresh(plan(approval=rule)), PreflightPassed(ARTIFACT, OLD, "q1"))
+    assert "○ legal: may sign, nobody waits for it" in words(waiting)
+    lena = Actor("lena", "U0LENA", ("legal",))
+    taken = step(step(waiting, signed(ADA, waiting)), signed(lena, waiting))
+    assert "any role: lena" in words(taken)
+    only = msgspec.structs.replace(rule, any=0, roles=("security", "operations"))
+    waiting = step(fresh(plan(approval=only)), PreflightPassed(ARTIFACT, OLD, "q1"))
+    assert "✓ legal: lena" in words(step(waiting, signed(lena, waiting)))
 
 
 def test_the_card_of_a_ready_release_keeps_the_way_to_its_lists() -> None:
