@@ -111,7 +111,7 @@ class Recorder:
         total = await self._counter(metric.total, track, stretch)
         text = metric.good or metric.bad
         try:
-            part = await self._counter(text, track, stretch)
+            part = await self._counter(text, track, stretch, total.known_by)
         except _EmptyError:
             await self._zero_or_misspelt(text, metric.total, track, total, stretch)
             part = _Grown()
@@ -138,8 +138,13 @@ class Recorder:
             for slot in grown.slots()
         ]
 
-    async def _counter(self, text: str, track: Track, stretch: Stretch) -> "_Grown":
-        """By how much each series of a counter grew before each point."""
+    async def _counter(
+        self, text: str, track: Track, stretch: Stretch, known_by: int | None = None
+    ) -> "_Grown":
+        """By how much each series of a counter grew before each point.
+
+        known_by: see `_Grown`, where that is known by a counter of the same targets.
+        """
         selector = self._text(text, track)
         if not is_selector(selector):
             raise PermanentError(
@@ -149,7 +154,7 @@ class Recorder:
         samples = await self._raw(selector, stretch)
         if not samples:
             raise _EmptyError(f"Prometheus has no series {selector} then")
-        return _grown(samples, stretch, self._fresh_ms)
+        return _grown(samples, stretch, self._fresh_ms, known_by)
 
     async def _raw(self, selector: str, stretch: Stretch) -> list[Series]:
         """All samples of a selector, a little from before the stretch included."""
@@ -174,8 +179,8 @@ class Recorder:
         if metric_name(selector) == metric_name(of) and label_names(selector) <= carried:
             return
         anywhere = fill(without_track(text), self._filled(track))
-        seconds = max(86400, math.ceil((stretch.end - stretch.start).total_seconds()))
-        query = f"count(last_over_time({anywhere}[{seconds}s]))"
+        days = max(1, math.ceil((stretch.end - stretch.start) / timedelta(days=1)))
+        query = f"count(last_over_time({anywhere}[{days}d]))"
         if not await self._api.query(query, to_ms(stretch.end)):
             raise _EmptyError(f"Prometheus has no series {selector} on any track: is it misspelt?")
 
@@ -245,8 +250,13 @@ class _EmptyError(Exception):
 
 
 class _Grown(msgspec.Struct, frozen=True):
-    """By how much each series grew before each point, by the number of the point."""
+    """By how much each series grew before each point, by the number of the point.
 
+    known_by: what is first seen up to then (milliseconds) was there before and has counted before;
+    what comes later counts from zero, which is how a canary's first error comes.
+    """
+
+    known_by: int = 0
     parts: tuple[tuple[Series, Mapping[int, float]], ...] = ()
 
     def slots(self) -> list[int]:
@@ -261,11 +271,13 @@ class _Grown(msgspec.Struct, frozen=True):
         return sums
 
 
-def _grown(samples: Sequence[Series], stretch: Stretch, fresh_ms: int) -> _Grown:
+def _grown(
+    samples: Sequence[Series], stretch: Stretch, fresh_ms: int, known_by: int | None
+) -> _Grown:
     start = to_ms(stretch.start)
-    first = min(one.points[0][0] for one in samples)
-    # What is there from the beginning has counted before; what comes later counts from zero.
-    known_by = start if first <= start else first + fresh_ms
+    if known_by is None:
+        first = min(one.points[0][0] for one in samples)
+        known_by = start if first <= start else first + fresh_ms
     parts = []
     for one in samples:
         grown: dict[int, float] = {}
@@ -278,4 +290,4 @@ def _grown(samples: Sequence[Series], stretch: Stretch, fresh_ms: int) -> _Grown
                 grown[slot] = grown.get(slot, 0.0) + (0.0 if known else value - before)
             last = value
         parts.append((one, grown))
-    return _Grown(tuple(parts))
+    return _Grown(known_by, tuple(parts))

@@ -203,6 +203,20 @@ def test_it_can_begin_in_the_middle_and_what_was_before_is_not_counted(
     assert seen["waves"][0]["gates"][0]["value"] == 0
 
 
+def test_a_plan_that_looks_seldom_counts_everything_between_two_looks(tmp_path: Path) -> None:
+    plan = written(tmp_path, ("watch:", "poll: 1m\nwatch:"))
+    seen = found(plan, keep(tmp_path, errors(), calm()))
+    assert seen["outcome"] == "completed"
+    assert "2,000 requests" in seen["waves"][0]["gates"][0]["shown"]
+
+
+def test_times_of_a_recording_may_be_in_any_zone(plan: Path, tmp_path: Path) -> None:
+    utc = found(plan, keep(tmp_path, errors(minutes=30), calm(30)))
+    text = (tmp_path / "kept.json").read_text().replace("T09:", "T10:").replace("Z", "+01:00")
+    (tmp_path / "there.json").write_text(text)
+    assert found(plan, tmp_path / "there.json") == utc
+
+
 def test_a_plan_of_hours_is_looked_at_when_there_is_something_new(tmp_path: Path) -> None:
     long = [("soak: 10m", "soak: 4h"), ("keep_previous: 5m", "keep_previous: 1h")]
     plan = written(tmp_path, *long)
@@ -270,6 +284,8 @@ def test_conditions_can_be_left_out(plan: Path, tmp_path: Path) -> None:
     seen = found(plan, keep(tmp_path, errors()), "--without", "memory")
     assert seen["outcome"] == "completed"
     assert "Left out, as asked for: memory." in seen["notes"]
+    neither = found(plan, keep(tmp_path, errors()), "--without", "memory,error_rate")
+    assert [wave["gates"] for wave in neither["waves"]] == [[], [], []]
     wrong = replayed(plan, keep(tmp_path, errors()), "--without", "memori")
     assert (wrong.code, "did you mean 'memory'" in wrong.err) == (2, True)
 
