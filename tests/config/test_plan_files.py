@@ -212,7 +212,7 @@ def test_health_is_asked_every_ten_seconds_and_the_99th_percentile_is_watched() 
     assert CANARY.metrics["latency_p99"].q == 0.99
 
 
-@pytest.mark.requirement("S4-04c")
+@pytest.mark.requirement("S4-04c", "S4-04a")
 def test_the_losing_side_drains_for_half_a_minute_and_stays_for_an_hour() -> None:
     assert CANARY.drain == seconds(30)
     assert CANARY.keep_previous == minutes(60)

@@ -54,6 +54,7 @@ def crypto_watch(**checks: bool) -> Story:
 
 
 @pytest.mark.requirement(
+    "S4-10a", "S4-10b",
     "P-071", "P-072", "P-073", "P-155", "P-156", "P-157", "P-158", "P-159", "P-160", "P-161",
     "P-162", "P-163", "P-164", "P-165", "P-166", "P-167", "P-168", "P-169", "P-170", "P-171",
 )  # fmt: skip
@@ -136,7 +137,7 @@ def test_only_the_release_manager_decides_and_a_decline_keeps_its_reason() -> No
 
 
 @pytest.mark.requirement(
-    "B-138", "B-139", "B-144", "B-145", "B-147", "B-149", "B-150", "B-151", "B-152", "B-153",
+    "S3-04b", "S4-10c", "B-100", "B-102", "B-138", "B-139", "B-144", "B-145", "B-147", "B-151",
     "B-154", "B-155", "B-156", "B-157", "B-158", "B-159", "B-160", "B-161",
 )  # fmt: skip
 def test_batch_patches_are_production_grade_after_14_days_and_four_signatures() -> None:
@@ -182,6 +183,7 @@ def test_a_loss_of_data_in_the_two_weeks_shows_in_the_criteria_though_it_is_over
 
 
 @pytest.mark.requirement(
+    "S4-11",
     "C-097", "C-098", "C-099", "C-100", "C-101", "C-102", "C-103", "C-104", "C-105", "C-106",
     "C-107", "C-108", "C-109", "C-110", "C-111",
 )  # fmt: skip

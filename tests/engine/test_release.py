@@ -102,6 +102,17 @@ async def test_a_breach_takes_all_traffic_back_without_asking(world: World) -> N
     assert any("Rolling back" in text for text in world.chat.texts("C0CRITICAL"))
 
 
+@pytest.mark.requirement("W-136", "S4-04a")
+async def test_the_side_that_loses_its_traffic_is_given_the_plans_time_to_drain(
+    world: World,
+) -> None:
+    await soaking(world)
+    world.metrics.errors[Track.CANARY] = 0.5
+    rollout = await world.until(Phase.ROLLED_BACK)
+    assert rollout.the_plan.drain == timedelta(seconds=30)
+    assert world.deployer.drains[-1] == ("rollback", timedelta(seconds=30))
+
+
 @pytest.mark.requirement("W-141")
 async def test_a_rolled_back_artifact_does_not_start_again(world: World) -> None:
     await soaking(world)

@@ -6,6 +6,7 @@ read back. Faults are put in from outside, one for each call.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from bot.ports import (
     Capabilities,
@@ -43,6 +44,7 @@ class FakeDeployer:
     faults: list[Fault] = field(default_factory=list)
     blind: Exception | None = None
     applied: list[tuple[str, str, float]] = field(default_factory=list)
+    drains: list[tuple[str, timedelta | None]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -131,6 +133,7 @@ class FakeDeployer:
         self.seq = max(self.seq, op.seq)
         self.keys.append(op.key)
         self.applied.append((name, release.version, self.weight))
+        self.drains.append((name, op.drain))
 
 
 def broken(message: str = "503", **more: bool) -> TemporaryError:

@@ -101,7 +101,9 @@ GATES = [
 
 
 def target(rows: tuple[str, ...], metric: str, *sides: Side, wave: str = "canary") -> Gate:
-    does, to = ("step_back", 5.0) if wave == "graduated" else ("rollback", None)
+    does, to = {"graduated": ("step_back", 5.0), "full": ("pause", None)}.get(
+        wave, ("rollback", None)
+    )
     return gate((*rows, "P-040"), wave, metric, does, *sides, to=to)
 
 
@@ -127,6 +129,7 @@ GATES += [
     target(("S2-13k", "P-088"), "cache_hit", *around(0.8, -0.01)),
     target(("S2-13l", "P-089"), "availability", *around(0.999, -0.0005)),
     target(("P-051",), "latency_p95", *slower(0.95, 0.5), wave="graduated"),
+    target(("P-141",), "latency_p99", *slower(0.99, 2.0), wave="full"),
 ]
 
 QUESTIONS = [

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
+import msgspec
 import pytest
 
 from bot.domain.events import HookFired, ItemTicked, SetTraffic
@@ -219,3 +220,23 @@ def test_an_open_incident_is_a_gate_that_fails(
     closed.serve(good)
     closed.let_go_on(good)
     assert closed.done == "go on"
+
+
+@pytest.mark.requirement("B-057")
+def test_what_customers_of_the_beta_say_is_asked_and_not_waited_for() -> None:
+    drive = Drive(batch_patches.PLAN, "w2")
+    gate = next(g for g in drive.rollout.current_wave.gates if g.id == "w2-customers")
+    assert (gate.kind, gate.by, gate.optional) == ("attest", ("product_manager",), True)
+    drive.answer_everything(but=gate.id)
+    drive.serve(batch_patches.GOOD)
+    drive.let_go_on(batch_patches.GOOD)
+    assert drive.done == "go on"
+
+
+@pytest.mark.requirement("W-010")
+@pytest.mark.parametrize("rule", whispercache.ALERTS, ids=lambda rule: rule.name)
+def test_staging_has_the_same_alerts_as_production(rule: Rule) -> None:
+    drive = Drive(rule.plan, rule.wave, gates=False)
+    drive.rollout = msgspec.structs.replace(drive.rollout, environment="staging")
+    drive.looks(round(rule.windows * rule.window / rule.step), rule.step, {rule.metric: rule.over})
+    assert drive.done == rule.does

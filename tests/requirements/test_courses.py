@@ -157,7 +157,19 @@ class Course:
 MINUTES = timedelta(minutes=1)
 COURSES = [
     Course(
-        ("proofile-staged", "P-034", "P-035", "P-046", "P-047", "P-048", "P-061", "P-062", "X-11"),
+        (
+            "proofile-staged",
+            "P-034",
+            "P-035",
+            "P-046",
+            "P-137",
+            "P-138",
+            "P-047",
+            "P-048",
+            "P-061",
+            "P-062",
+            "X-11",
+        ),
         "proofile-staged",
         proofile.GOOD,
         ((0, 5), (48, 25), (120, 100)),
