@@ -108,8 +108,7 @@ async def test_the_side_that_loses_its_traffic_is_given_the_plans_time_to_drain(
 ) -> None:
     await soaking(world)
     world.metrics.errors[Track.CANARY] = 0.5
-    rollout = await world.until(Phase.ROLLED_BACK)
-    assert rollout.the_plan.drain == timedelta(seconds=30)
+    await world.until(Phase.ROLLED_BACK)
     assert world.deployer.drains[-1] == ("rollback", timedelta(seconds=30))
 
 
