@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.conditions import Action
 from bot.domain.documents import DocumentError, Path
-from bot.domain.plan import Metric
+from bot.domain.plan import Baseline, Metric
 from bot.domain.plan_compile import compile_plan, measured_by
 from tests.config.plans import refused, small, with_gate, with_trigger
 
@@ -74,6 +74,11 @@ WRONG: list[tuple[tuple[Path, Any], str]] = [
         "version.prerelease[1]: 'b.1' is not the first word of a prerelease (rc)",
     ),
     ((("evidence",), {"max_extend": "5000%"}), "evidence.max_extend: has to be at most 1000%"),
+    ((("evidence",), {"rule_out": "0%"}), "evidence.rule_out: 0% is not a share that could be excluded (write 1%)"),
+    ((("evidence",), {"rule_out": "often"}), "evidence.rule_out: 'often' is not a share (write 1%, or one of: strict, rollback)"),
+    ((("evidence",), {"odds_fail": 1}), "evidence.odds_fail: has to be at least 2"),
+    ((("baseline",), {"kind": "histroical"}), "baseline.kind: 'histroical' is not known here (did you mean 'historical'?)"),
+    ((("baseline",), {"window": "0s"}), "baseline.window: has to be longer than nothing"),
     (
         (("metrics", "error_rate", "good"), "x"),
         "metrics.error_rate: a ratio has either `bad` or `good` (the counter of failed, or of good requests)",
@@ -241,11 +246,30 @@ def test_a_key_that_nobody_would_read_is_refused_in_a_gate(more: dict[str, Any],
         ({"if": "error_rate > 1%", "window": "500ms"}, ".window: is shorter than one look at the metrics (make it longer, or `poll` shorter)"),
         ({"if": "error_rate > 1%", "do": "step_back"}, ".do: steps back, but wave first has no `step_back_to` (say there how far to go back)"),
         ({"if": "error_rate > wave(first) + 1pp"}, ".if: there is no earlier wave 'first'"),
+        ({"if": "health != ok", "evidence": "require"}, ".if: a probe counts no requests that could be evidence (leave `evidence: require` out)"),
+        ({"event": "data_loss", "evidence": "require"}, ".evidence: belongs to a trigger on a metric (gates rest on evidence anyway, and alerts do nothing)"),
         ({"id": "errors", "if": "error_rate > 9%"}, ": there are two conditions 'errors' (give each an `id` of its own)"),
     ],
 )  # fmt: skip
 def test_a_trigger_that_could_never_fire_is_refused(condition: dict[str, Any], said: str) -> None:
     assert refused(with_trigger(**condition)) == f"triggers[1]{said}"
+
+
+def test_a_plan_says_how_sure_its_gates_have_to_be_and_what_they_are_held_against() -> None:
+    plain = compile_plan(small())
+    assert (plain.odds_fail, plain.odds_pass, plain.rule_out) == (100, 20, "rollback")
+    assert plain.baseline == Baseline("concurrent", "", timedelta(hours=1))
+    evidence = {"odds_fail": 50, "odds_pass": 10, "rule_out": "2.5%"}
+    beside = {"kind": "concurrent", "fallback": "historical", "window": "24h"}
+    said = compile_plan(small((("evidence",), evidence), (("baseline",), beside)))
+    assert (said.odds_fail, said.odds_pass, said.rule_out) == (50, 10, 0.025)
+    assert said.baseline == Baseline("concurrent", "historical", timedelta(days=1))
+    assert compile_plan(small((("evidence",), {"rule_out": "strict"}))).rule_out == "strict"
+
+
+def test_a_trigger_may_ask_for_evidence() -> None:
+    plan = compile_plan(with_trigger(**{"if": "error_rate > 2%", "evidence": "require"}))
+    assert [trigger.proof for trigger in plan.triggers] == [False, True]
 
 
 def test_alerts_only_look_at_numbers() -> None:

@@ -18,6 +18,7 @@ from bot.slack.cards import Cards
 from bot.slack.checklists import CHECK_AGAIN, CHECKLIST
 from bot.slack.sections import bar, sparkline
 from tests.blockkit import check_message, check_view
+from tests.domain import builders as b
 from tests.domain.builders import NOW, in_phase, soaking
 from tests.fakes.rollouts import ACCOUNTS, HOSTILE, LONG, SCENES, with_finding
 
@@ -181,6 +182,28 @@ def test_the_card_shows_value_limit_course_and_verdict_of_a_gate_in_words() -> N
     shown = words(CARDS.card(with_finding(Verdict.PASS), NOW))
     assert "✓ Passing: *error_rate &lt; 1%* 0.04% of 2,310 requests, limit 1%" in shown
     assert "▁▂·▃█" in shown
+
+
+def test_an_open_gate_says_its_counts_what_it_takes_and_what_can_be_done() -> None:
+    asks = b.plan(waves=(b.wave("p5", 5.0, on_inconclusive="ask"), b.wave("p100", 100.0)))
+    later = NOW + timedelta(minutes=30)
+    thin = b.step(soaking(asks), b.counted(1, 60, 30), later)
+    card = CARDS.card(thin, later)
+    fits(card)
+    assert (
+        "… Not enough data: *error_rate &lt; 1%* 1 error in 60 requests (1.67%, limit 1%): needs "
+        "about 79 more clean requests, about 40 min at 2/min; 5 more errors in a row would break "
+        "the limit"
+    ) in words(card)
+    labels = {each["text"]["text"] for each in buttons(card)}
+    assert labels == {"Advance to 100 %", "Extend the soak", "Pause", "Roll back"}
+
+
+def test_a_gate_that_would_pass_is_called_passing_while_it_soaks() -> None:
+    early = b.step(soaking(), b.counted(0, 5000, 1), NOW + timedelta(minutes=1))
+    shown = words(CARDS.card(early, NOW))
+    assert "✓ Passing: *error_rate &lt; 1%* 0 errors in 5,000 requests" in shown
+    assert "it would pass, but the soak goes on" in shown
 
 
 def test_the_clock_says_how_long_until_when() -> None:
