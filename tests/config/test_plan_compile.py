@@ -74,10 +74,19 @@ WRONG: list[tuple[tuple[Path, Any], str]] = [
         "version.prerelease[1]: 'b.1' is not the first word of a prerelease (rc)",
     ),
     ((("evidence",), {"max_extend": "5000%"}), "evidence.max_extend: has to be at most 1000%"),
-    ((("evidence",), {"rule_out": "0%"}), "evidence.rule_out: 0% is not a share that could be excluded (write 1%)"),
-    ((("evidence",), {"rule_out": "often"}), "evidence.rule_out: 'often' is not a share (write 1%, or one of: strict, rollback)"),
+    (
+        (("evidence",), {"rule_out": "0%"}),
+        "evidence.rule_out: 0% is not a share that could be excluded (write 1%)",
+    ),
+    (
+        (("evidence",), {"rule_out": "often"}),
+        "evidence.rule_out: 'often' is not a share (write 1%, or one of: strict, rollback)",
+    ),
     ((("evidence",), {"odds_fail": 1}), "evidence.odds_fail: has to be at least 2"),
-    ((("baseline",), {"kind": "histroical"}), "baseline.kind: 'histroical' is not known here (did you mean 'historical'?)"),
+    (
+        (("baseline",), {"kind": "histroical"}),
+        "baseline.kind: 'histroical' is not known here (did you mean 'historical'?)",
+    ),
     ((("baseline",), {"window": "0s"}), "baseline.window: has to be longer than nothing"),
     (
         (("metrics", "error_rate", "good"), "x"),

@@ -13,7 +13,6 @@ from bot.domain.decisions import decide
 from bot.domain.events import Measured, Page, ResumeRequested
 from bot.domain.evidence import Verdict
 from bot.domain.metering import Meter, begin_wave, fold
-from bot.domain.minutes import LONGEST_HOLD
 from bot.domain.plan import Baseline, Metric, Plan, Wave
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.samples import Counts, Gauge, Measurement, Sample, Track, Value
@@ -119,7 +118,7 @@ def test_triggers_of_the_reference_through_a_plan(row: dict[str, Any]) -> None:
 
 def test_a_rule_of_more_than_an_hour_is_not_anticipated() -> None:
     rows = [[errors(minute % 2, 10)] for minute in range(60)]
-    said, watcher = minutes_of(over(minutes=LONGEST_HOLD + 1), rows)
+    said, watcher = minutes_of(over(minutes=61), rows)
     assert FAIL not in said
     assert watcher.minutes.trend.since_start.n == 0
 

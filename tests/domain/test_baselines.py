@@ -116,6 +116,23 @@ def test_a_window_at_100_percent_is_compared_with_the_frozen_numbers() -> None:
         assert said is verdict
 
 
+def test_evidence_at_100_percent_counts_the_frozen_numbers_once() -> None:
+    meter = through(("p50", BESIDE), ("p100", ALONE))
+    rule = condition("error_rate > baseline + 1pp", window=60, hold=300)
+
+    def watched(plan: Plan) -> Watcher:
+        watcher = Watcher(window_started_at=START)
+        for minute in range(1, 60):  # never five bad ones in a row
+            row = [errors(8 * (minute % 2), 100), errors(0, 0, track=BASE)]
+            watcher, _ = watch(rule, plan, watcher, meter, row, at(60 * minute))
+        return watcher
+
+    frozen = watched(planned(fallback="historical"))
+    assert (frozen.satisfied_at, frozen.proven) == (None, "counts")
+    assert frozen.minutes.trend.since_start.base == (0, 0)
+    assert watched(planned()).proven == ""
+
+
 def test_the_past_keeps_at_least_a_window_and_at_most_two() -> None:
     past = None
     for minute in range(0, 300, 10):
