@@ -79,7 +79,7 @@ def _centred(n: float, k: float, p0: float) -> float:
         return _centred(n, n - k, 1 - p0)
     size = 0.5 / p0  # a + b
     b = size * (1 - p0)
-    bad, good, both = 0.5 + k, b + n - k, size + n
+    bad, good, both = 0.5 + k, b + (n - k), size + n
     off = k - n * p0
     divergence = bad * _log_ratio(bad, both * p0, off)
     divergence += good * _log_ratio(good, both * (1 - p0), -off)

@@ -6,12 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from bot.domain.baselines import before, remember, source_of
+from bot.domain.baselines import Past, before, remember, source_of
+from bot.domain.events import Measured, WaveApplied
 from bot.domain.evidence import Verdict
 from bot.domain.gates import Finding, gate, needs
 from bot.domain.metering import Meter, begin_wave, fold
 from bot.domain.plan import Baseline, Plan
-from bot.domain.samples import Counts, Measurement, Track
+from bot.domain.rollout import Phase
+from bot.domain.samples import Counts, Measurement, Sample, Track
 from bot.domain.totals import Level, add
 from bot.domain.watching import Watcher, watch
 from tests.domain import builders as b
@@ -129,19 +131,37 @@ def test_evidence_at_100_percent_counts_the_frozen_numbers_once() -> None:
 
     frozen = watched(planned(fallback="historical"))
     assert (frozen.satisfied_at, frozen.proven) == (None, "counts")
-    assert frozen.minutes.trend.since_start.base == (0, 0)
-    assert watched(planned()).proven == ""
+    assert frozen.minutes.trend.since_start.base == (0.0, 0.0)
+    assert not watched(planned()).proven
 
 
 def test_the_past_keeps_at_least_a_window_and_at_most_two() -> None:
-    past = None
+    past: Past | None = None
     for minute in range(0, 300, 10):
         past = remember(past, Counts(0, 1), at(60 * minute), HOUR)
-        if minute >= 60:
-            assert past.total is not None
-            assert 6 <= past.total.total <= 12  # type: ignore[union-attr]
+        kept = past.total
+        assert isinstance(kept, Counts)
+        assert min(6, minute / 10 + 1) <= kept.total <= 12
     back = remember(past, Counts(0, 1), START - HOUR, HOUR)
     assert back.since == START - HOUR
+
+
+def test_a_release_keeps_the_past_of_the_old_version_until_that_has_no_traffic() -> None:
+    gates = (b.condition("error_rate < 2x baseline", id="rate"),)
+    waves = tuple(b.wave(f"p{n}", float(n), gates=gates) for n in (5, 100))
+    rollout = b.soaking(b.plan(triggers=(), waves=waves, baseline=Baseline(fallback="historical")))
+
+    def look(canary: Counts, old: Counts) -> Measured:
+        sides = ((Track.CANARY, canary), (BASE, old))
+        found = tuple(Measurement("error_rate", t, Sample(c, b.NOW)) for t, c in sides)
+        return Measured(found, timedelta(minutes=30), b.seen(rollout.weight))
+
+    rollout = b.step(rollout, look(Counts(40, 10_000), Counts(40, 10_000)))
+    rollout = b.step(rollout, WaveApplied(rollout.op_key, b.seen(100.0)))
+    assert rollout.weight == 100
+    rollout = b.step(rollout, look(Counts(40, 10_000), Counts(9, 9)))
+    assert rollout.meter.past["error_rate"].total == Counts(40, 10_000)
+    assert rollout.phase is Phase.PROMOTING
 
 
 def test_the_past_is_written_down_with_the_rollout() -> None:

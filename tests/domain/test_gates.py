@@ -514,6 +514,11 @@ def test_impossible_numbers_never_pass(value: Value, text: str) -> None:
         assert found.verdict in {PASS, FAIL, INCONCLUSIVE}
 
 
+def test_counts_too_large_to_add_one_to_are_judged_all_the_same() -> None:
+    assert judge("error_rate < 1%", errors(2.0**59, 2.0**59)).verdict is FAIL
+    assert judge("error_rate < 1%", errors(0, 2.0**59)).verdict is PASS
+
+
 @given(numbers, numbers, numbers, st.sampled_from(Operator), st.integers(0, 100))
 def test_a_share_that_passes_rests_on_enough_finite_requests(
     bad: float, total: float, limit: float, operator: Operator, least: int

@@ -112,6 +112,14 @@ async def test_the_side_that_loses_its_traffic_is_given_the_plans_time_to_drain(
     assert world.deployer.drains[-1] == ("rollback", timedelta(seconds=30))
 
 
+async def test_a_query_that_can_never_work_pauses_instead_of_waiting(world: World) -> None:
+    await soaking(world)
+    world.metrics.error = PermanentError("one value is needed, but there are 2 series")
+    await world.until(Phase.PAUSED, seconds=5)
+    assert "there are 2 series" in (await world.rollout()).reason
+    assert any("there are 2 series" in text for text in world.chat.texts("C0CRITICAL"))
+
+
 @pytest.mark.requirement("W-141")
 async def test_a_rolled_back_artifact_does_not_start_again(world: World) -> None:
     await soaking(world)
