@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from bot.domain.recording import Key, Recording
     from bot.replay.report import Replay
 
+COARSE = timedelta(minutes=1)
+"""Points further apart than this are not what a live release sees."""
+
 TIME = "like 2026-03-01T09:00Z; UTC without a zone"
 
 
@@ -44,6 +47,7 @@ def add(plan: Verbs) -> None:
 
 def _replay(args: argparse.Namespace, shell: Shell) -> int:
     from bot.cli import replay_data, replay_text
+    from bot.domain.units import format_duration
 
     start = replay_data.instant(args.start, "--from")
     end = replay_data.instant(args.end, "--to")
@@ -58,6 +62,11 @@ def _replay(args: argparse.Namespace, shell: Shell) -> int:
         replay_data.write(args.export, write(data, args.export))
     plan, notes = _measured(plan, data, missing, args)
     span = _span(data, start, end, notes)
+    if data.step > COARSE:
+        notes.append(
+            f"Points {format_duration(data.step)} apart are coarse: looks in between find no "
+            "requests. With a minute or less it is as in a live release."
+        )
     replay = _played(plan, data, span, args, place, notes)
     if args.plot:
         from bot.replay.plot import draw

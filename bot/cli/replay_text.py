@@ -14,7 +14,8 @@ _PERSON = re.compile(r"@\[([^\]]+)\]")
 
 ASSUMED = (
     "Checklists count as ticked, signatures and answers as given at once, the target as obeying at "
-    "once. The traffic is as it was recorded, whatever weight the plan asks for."
+    "once; nothing is reported from outside. The traffic is as it was recorded, whatever weight "
+    "the plan asks for."
 )
 
 

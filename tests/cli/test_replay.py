@@ -210,6 +210,19 @@ def test_a_plan_that_looks_seldom_counts_everything_between_two_looks(tmp_path: 
     assert "2,000 requests" in seen["waves"][0]["gates"][0]["shown"]
 
 
+def test_points_that_lie_far_apart_are_noted(plan: Path, tmp_path: Path) -> None:
+    def seldom(since: timedelta) -> tuple[int, int] | None:
+        return (0, 400) if since.seconds % 120 == 0 else None
+
+    def level(since: timedelta) -> tuple[float] | None:
+        return (0.5,) if since.seconds % 120 == 0 else None
+
+    data = keep(tmp_path, errors(seldom), series("memory", "gauge", level, 60))
+    seen = found(plan, data)
+    assert seen["outcome"] == "completed"
+    assert any("Points 2m apart are coarse" in note for note in seen["notes"])
+
+
 def test_times_of_a_recording_may_be_in_any_zone(plan: Path, tmp_path: Path) -> None:
     utc = found(plan, keep(tmp_path, errors(minutes=30), calm(30)))
     text = (tmp_path / "kept.json").read_text().replace("T09:", "T10:").replace("Z", "+01:00")
