@@ -33,6 +33,7 @@ browser: $(DEV) build ## The tests that drive Chromium
 
 bench: $(DEV) build ## How soon bad traffic is taken off, on real HAProxy and Prometheus
 	$(BIN)/python -m tests.bench.reaction --faults 10 $(ARGS)
+	$(BIN)/python -m tests.bench.alerting --alerts 20
 
 check: $(DEV) ## Lint, format, types, arrows between packages, sizes, requirements
 	$(BIN)/ruff check $(SOURCES)

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bot.domain import duties
+from bot.domain.breaches import LOUD
 from bot.domain.conditions import Condition
 from bot.domain.duties import EndDuties, StartDuty
 from bot.domain.events import Effect, HookFired, Measured, Page, RollbackRequested
 from bot.domain.people import BOT
+from bot.domain.reports import alarms, find
 from bot.domain.response import Action, BeginResponse, ResponseNews, budget_of, steps_for
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.telling import alert_text, levels_of
@@ -47,6 +49,7 @@ def follow(
     before: Rollout, event: msgspec.Struct, after: Rollout, effects: Effects, now: datetime
 ) -> tuple[Rollout, Effects]:
     """The decision with what follows from it."""
+    effects = (*effects, *_alarms(before, event, after, now))
     action = _breached(before, event, after, effects)
     if action is not None:
         return _respond(before, event, after, action, effects, now)
@@ -72,6 +75,28 @@ def _alerts(before: Rollout, after: Rollout, now: datetime) -> Effects:
     for gone in set(before.alerts) - set(after.alerts):
         effects.append(EndDuties("", gone, "it ended by itself"))
     return tuple(effects)
+
+
+def _alarms(before: Rollout, event: msgspec.Struct, after: Rollout, now: datetime) -> Effects:
+    """Alerts of other systems run the plan's clocks too, and warnings are said where they belong.
+
+    In a storm only the first ones do; who has to know of a critical one is told already.
+    """
+    if not isinstance(event, HookFired) or event.source != "alarm" or not after.live:
+        return ()
+    old, new = (find(each.reports, "alarm", event.id) for each in (before, after))
+    if new is None or new == old:
+        return ()
+    if not new.open:
+        heard = old is not None and old.open
+        return (EndDuties("", new.id, "it ended by itself"),) if heard else ()
+    if alarms(after) > LOUD:
+        return ()
+    text = f"Alert {new.kind} ({new.level}): {new.detail or 'no details'}"
+    clocks = duties.started(after.the_plan, f"alert.{new.level}", new.id, text, now)
+    if new.level != "warning" or any(clock.due == duties.ACKNOWLEDGE for clock in clocks):
+        return clocks
+    return (*clocks, Warn(text))
 
 
 def _call(rollout: Rollout, level: str, subject: str, text: str, now: datetime) -> Effects:

@@ -8,11 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from bot.domain.aftermath import Warn
 from bot.domain.breaches import LOUD
 from bot.domain.conditions import Action, Condition
 from bot.domain.decisions import decide
+from bot.domain.duties import EndDuties, StartDuty
 from bot.domain.events import Effect, HookFired, Page, PostThread, SwitchBack
 from bot.domain.people import Actor
+from bot.domain.plan_sections import Sections, TimerDocument
 from bot.domain.reports import (
     KEPT,
     Report,
@@ -198,6 +201,26 @@ def test_what_is_over_does_nothing_any_more() -> None:
     after, effects = decide(going, alarm(do="rollback", open=False), NOW + MINUTE)
     assert after.phase is Phase.SOAKING
     assert not pages(effects)
+
+
+ACK = TimerDocument(when="alert.critical", within="5m", due="ack")
+
+
+def test_an_alert_from_outside_runs_the_clocks_of_the_plan_until_it_is_over() -> None:
+    timed = b.soaking(b.plan(sections=Sections(timers=(ACK,))))
+    fires, effects = decide(timed, alarm(), NOW)
+    (clock,) = (e for e in effects if isinstance(e, StartDuty))
+    assert (clock.due, clock.subject, clock.seconds) == ("ack", "f1", 300)
+    assert decide(fires, alarm(), NOW) == (fires, ())
+    _, effects = decide(fires, alarm(open=False), NOW + MINUTE)
+    assert [e.subject for e in effects if isinstance(e, EndDuties)] == ["f1"]
+
+
+def test_a_warning_from_outside_goes_where_warnings_go() -> None:
+    _, effects = decide(b.soaking(), alarm(do="notify", level="warning"), NOW)
+    assert [e.text for e in effects if isinstance(e, Warn)] == [
+        "Alert HighErrorRate (warning): 12 % fail"
+    ]
 
 
 CORRUPT = HookFired("data_corruption", "rows are missing", "pause")

@@ -88,11 +88,12 @@ class Monitoring:
 
 @dataclass
 class Shop:
-    """The installation, its monitoring, and who acts for which role."""
+    """The installation, its monitoring, who acts for which role, and where the bot is called."""
 
     here: Installation
     monitoring: Monitoring
     roles: Mapping[str, str]
+    url: str
 
     async def lead(self, rollout_id: str, *phases: Phase) -> Rollout:
         """Do what a person has to do, until one of these phases: answer, and decide when asked."""
@@ -170,7 +171,7 @@ async def shop(
         bot = await stack.enter_async_context(running(made, outside))
         await stack.enter_async_context(served(bot.web, bound, 1))
         load_ = await stack.enter_async_context(Load(fleet.processes[0].front, rate))
-        yield Shop(Installation(fleet, prometheus, load_, team, bot), monitoring, roles)
+        yield Shop(Installation(fleet, prometheus, load_, team, bot), monitoring, roles, url)
 
 
 def _configuration(

@@ -314,6 +314,8 @@ async def test_a_delivery_is_sorted_by_service_and_by_what_each_alert_does(world
     rollout = await world.rollout()
     assert (rollout.phase, alarms(rollout)) == (Phase.SOAKING, 2)
     world.page_about("Alert DiskFull (critical) fires")
+    warned = [message.text for message in world.space.messages["C0WARNING"]]
+    assert any("Alert LateBatch (warning)" in words for words in warned)
 
 
 async def test_without_a_live_release_an_alert_is_answered_and_kept(world: World) -> None:
