@@ -9,7 +9,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from bot.slack.checklists import checklist_form
 from tests.browser.stage import Json, Stage, button, mrkdwn, plain, served
+from tests.domain.builders import step
+from tests.fakes.preparing import prepared, tick
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -329,6 +332,24 @@ async def test_errors_of_a_modal_stand_beside_their_fields(page: Page, stage: St
     await expect(version).to_have_accessible_description("v9 is not known")
     await expect(version).to_be_focused()
     await expect(plan).to_have_value("careful")
+
+
+@pytest.mark.usefixtures("seen")
+async def test_items_of_a_checklist_are_ticked_in_its_dialog(page: Page, stage: Stage) -> None:
+    ticked = step(prepared(), tick("code/scan", evidence="scan.test/7"))
+    view = {"id": "V0LIST", "hash": "1", "errors": {}} | checklist_form(ticked, {})
+    await stage.open_modal(MARY, view)
+    dialog = page.get_by_role("dialog", name="Checklist")
+    await expect(dialog.get_by_label("The scan is clean")).to_be_checked()
+    await expect(dialog.get_by_text("ada, 21 Nov 10:00 UTC: scan.test/7")).to_be_visible()
+    await dialog.get_by_label("The tests pass").check()
+    await dialog.get_by_label("What it rests on").fill("ci.test/9")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("answered in 12 ms")).to_be_attached()
+    ((what, sent),) = stage.posts
+    assert what == "submit"
+    assert sent["values"]["code#0"] == {"tick_item": ["code/tests", "code/scan"]}
+    assert sent["values"]["evidence"] == {"evidence": "ci.test/9"}
 
 
 @pytest.mark.usefixtures("seen")
