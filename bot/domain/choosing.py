@@ -1,15 +1,17 @@
 """When a wave has paused and its plan leaves it to people how to go on: what they choose.
 
-`rollback` goes back, with the signatures that the plan wants; `observe` goes on with the wave and
-watches; every other way (a hotfix, a workaround) is work that people do, while traffic stands still
-and the choice stays open. Who chose what, and why, is kept.
+`rollback` goes back, with the signatures that the plan wants; `observe` begins the wave's soak
+anew and watches; every other way (a hotfix, a workaround) is work that people do, while traffic
+stands still and the choice stays open. Who chose what, and why, is kept.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.authority import Act, refusal
 from bot.domain.documents import nearest
 from bot.domain.events import OptionChosen, RollbackRequested
+from bot.domain.facts import told_of
+from bot.domain.metering import begin_wave
 from bot.domain.requests import going_back, resumed
 from bot.domain.rollout import Choice, Phase, Rollout
 from bot.domain.steps import Decision, change, in_words, show, tell
@@ -37,11 +39,30 @@ def choose(rollout: Rollout, event: OptionChosen, now: datetime) -> Decision:
             back, effects = going_back(chosen, asked, now)
             return back, (*effects, *show(said))
         case "observe":
-            going, effects = resumed(change(chosen, options=()), now)
+            going, effects = resumed(_anew(chosen, now), now)
             return going, (*effects, *show(said))
         case other:
             advice = _ADVICE.get(other, "Traffic stands still until somebody resumes it.")
             return chosen, show(f"{said}. {advice}")
+
+
+def _anew(rollout: Rollout, now: datetime) -> Rollout:
+    """With the wave's soak and counters at their beginning: what broke it would break it again."""
+    ramp = rollout.current_wave.ramp
+    held = timedelta() if ramp is None else ramp.each * (rollout.ramp_step + 1)
+    return change(
+        rollout,
+        options=(),
+        soak_done=min(rollout.soak_done, held),
+        findings=(),
+        meter=begin_wave(rollout.meter, rollout.current_wave.id, now),
+        watchers={name: w for name, w in rollout.watchers.items() if name in _known(rollout)},
+    )
+
+
+def _known(rollout: Rollout) -> set[str]:
+    """What the bot knows by itself goes on being known: it is news only once."""
+    return {condition.id for condition in told_of(rollout)}
 
 
 def _impossible(rollout: Rollout, event: OptionChosen) -> str | None:

@@ -14,7 +14,7 @@ from bot.slack.text import bold, clean, escape, render
 
 _MEANS = {
     "rollback": "all traffic goes back to the version before",
-    "observe": "goes on with this wave, and triggers go on watching",
+    "observe": "the soak begins anew, and triggers go on watching",
     "hotfix": "a release of its own; traffic stands still meanwhile",
     "workaround": "people work around it; traffic stands still meanwhile",
 }

@@ -270,6 +270,19 @@ def test_choosing_to_observe_goes_on_with_the_wave() -> None:
     assert going.rollout.options == ()
 
 
+def test_observing_begins_the_soak_and_its_counters_anew() -> None:
+    gate = {"on_breach": "pause", "options": CHOICES, "go_if": [{"if": "error_rate < 1%"}]}
+    going = Going(document(gate))
+    going.looks(30)
+    going.looks(10, error_rate=BAD)
+    assert going.is_in(Phase.PAUSED)
+    chosen(going, "observe")
+    going.looks(59)
+    assert (going.is_in(Phase.SOAKING), going.rollout.weight) == (True, 10)
+    going.looks(2)
+    assert going.rollout.weight == 100
+
+
 @pytest.mark.parametrize("option", CHOICES)
 def test_who_chose_what_and_why_is_kept(option: str) -> None:
     going = choosing()
