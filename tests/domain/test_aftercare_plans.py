@@ -104,7 +104,7 @@ def test_proofiles_first_day_is_not_signed_on_bad_numbers_or_an_open_incident() 
     assert not story.said("Next: sign-off day7")
 
 
-@pytest.mark.requirement("P-137", "P-139", "P-140", "P-142", "P-143", "P-144", "P-145", "P-146")
+@pytest.mark.requirement("P-141", "P-139", "P-140", "P-142", "P-143", "P-144", "P-145", "P-146")
 def test_proofiles_criteria_are_listed_with_what_is_known() -> None:
     story = proofile()
     for days, signoff in ((1, "day1"), (6, "day7"), (7, "week2_4")):
@@ -115,6 +115,8 @@ def test_proofiles_criteria_are_listed_with_what_is_known() -> None:
         ("traffic == 100%", "pass", True),
         ("unplanned_rollbacks == 0", "pass", True),
         ("error_rate < 0.1%", "pass", True),
+        ("latency_p95 < 500ms", "pass", True),
+        ("latency_p99 < 2s", "pass", True),
         ("availability > 99.9%", "pass", True),
         ("open_incidents(critical) == 0", "pass", True),
         ("every feature does what it was made for", "unknown", False),
@@ -215,6 +217,20 @@ def test_an_alarm_or_a_failing_endpoint_in_crypto_watchs_first_minutes_calls_peo
     assert "alarms == 0 (1, limit 0)" in story.pages()[0]
     assert "api_endpoints (no: ran)" in story.pages()[0]
     assert story.said("and 2 of 4 items failed") == [15 * MINUTE]
+
+
+# --- sarvanom -----------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("S-074", "S-075", "S-076", "S-077")
+@pytest.mark.parametrize("name", ["sarvanom-feature", "sarvanom-hotfix", "sarvanom-major"])
+def test_sarvanom_is_tried_live_for_half_an_hour(name: str) -> None:
+    story = Story(library().get(name), checks={"smoke_tests": True, "user_journeys": True})
+    assert [item.id for _, item in questions(story.care)] == ["live-performance"]
+    story.answer_all(Actor("eve", "U0EVE", ("engineering_team",)))
+    story.wait(30 * MINUTE)
+    assert story.said("live (0s to 30m) is over: all 5 items are fine") == [30 * MINUTE]
+    assert story.care.phase is Stage.PASSED
 
 
 # --- whispercache -------------------------------------------------------------------------------
