@@ -70,14 +70,16 @@ def needed(care: Aftercare, now: datetime) -> tuple[str, ...]:
 
 
 def next_reading(care: Aftercare, now: datetime) -> datetime | None:
-    """When the metrics are to be read again, None when nothing is."""
-    spans = [
-        (stretch.ends - stretch.starts if stretch.ends else _pace(care)) / READINGS
+    """When the metrics are to be read again, None when nothing is: also where a stretch ends."""
+    going = [
+        stretch
         for stretch in stretches(care)
         if stretch.starts <= now and (stretch.ends is None or now < stretch.ends)
         if any(True for _ in _metrics(care, stretch))
     ]
-    return now + max(SOONEST, min(LATEST, *spans)) if spans else None
+    spans = [(s.ends - s.starts if s.ends else _pace(care)) / READINGS for s in going]
+    ends = [stretch.ends for stretch in going if stretch.ends is not None]
+    return min([now + max(SOONEST, min(LATEST, *spans)), *ends]) if spans else None
 
 
 def _pace(care: Aftercare) -> timedelta:
@@ -142,7 +144,10 @@ def _added(
     if trouble or isinstance(reading, Unknown):
         return msgspec.structs.replace(old, missed=old.missed + 1, trouble=trouble)
     since = care.read_at or now
-    if since < stretch.starts and not isinstance(total_of(reading.value), Level):
+    level = isinstance(total_of(reading.value), Level)
+    if level and stretch.ends is not None and now > stretch.ends + SOONEST:
+        return old  # what is so now was not so then
+    if not level and since < stretch.starts:
         return old  # what it counts began before the stretch did; the next one counts
     return Sum(add(old.total, total_of(reading.value)), old.read + 1, old.missed)
 
@@ -155,9 +160,9 @@ def _trouble(reading: Sample | Unknown, stretch: Stretch, now: datetime) -> str:
     if wrong or stretch.ends is None:
         return wrong
     late = now - stretch.ends
-    level = isinstance(total_of(reading.value), Level)
-    allowed = SOONEST if level else max(SOONEST, (stretch.ends - stretch.starts) / 2)
-    return f"read {format_duration(late)} too late" if late > allowed else ""
+    allowed = max(SOONEST, (stretch.ends - stretch.starts) / 2)
+    counts = not isinstance(total_of(reading.value), Level)
+    return f"read {format_duration(late)} too late" if counts and late > allowed else ""
 
 
 def reset_status(care: Aftercare, at: datetime) -> Aftercare:
@@ -216,11 +221,12 @@ def finding(care: Aftercare, condition: Condition, stretch: str) -> Finding:
 
 def _whole(known: Sum, metric: Metric) -> tuple[Total | None, str]:
     """What a stretch adds up to, or why it can't be told."""
-    if known.trouble:
-        return None, known.trouble
+    level = isinstance(known.total, Level)
+    if known.trouble and not level:
+        return None, known.trouble  # counts go on from where they were read last
     if known.total is None:
         return None, "not measured yet"
-    if isinstance(known.total, Level) and known.missed > known.read:
+    if level and known.missed > known.read:
         return None, f"could be read only {known.read} of {known.read + known.missed} times"
     return (worst if metric.kind == "probe" else averaged)(known.total), ""
 

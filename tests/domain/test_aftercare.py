@@ -19,6 +19,7 @@ from bot.domain.after_state import (
 )
 from bot.domain.aftercare import begin, decide
 from bot.domain.events import ItemTicked, RunCheck, Whisper
+from bot.domain.evidence import Verdict
 from bot.domain.people import THE_BOT, Actor
 from bot.domain.samples import Gauge, Probe
 from tests.domain.aftercare_world import DAY, LEAD, QA, Story, plan, state_of
@@ -179,6 +180,28 @@ def test_a_look_that_comes_long_after_a_window_says_nothing_about_it() -> None:
     story.sleep(2 * HOUR)
     story.wait(timedelta())
     assert "too late" in story.posts()[1][1]
+
+
+def test_one_reading_that_fails_does_not_spoil_a_day_of_a_gauge() -> None:
+    story = Story(plan(verify=WINDOWS[2:]))
+    story.wait(22 * HOUR)
+    story.values["cache_hit"] = None
+    story.wait(3 * HOUR)
+    assert story.care.phase is Stage.PASSED
+
+
+def test_a_stretch_is_read_at_its_end_also_when_its_sign_off_has_to_wait() -> None:
+    items = [{"if": "cache_hit > 80%"}]
+    story = Story(plan(signoffs=[SIGNOFFS[0], {**SIGNOFFS[1], "items": items}]))
+    story.wait(7 * DAY - MINUTE)
+    story.values["cache_hit"] = Gauge(0.0)
+    story.wait(20 * DAY)
+    story.answer("happy")
+    story.sign("day1")
+    finding = story.care.findings["day7-cache-hit-gt-80-pct"]
+    assert finding.verdict is Verdict.PASS
+    assert finding.value is not None
+    assert finding.value < 0.9, "the last reading was that of the seventh day"
 
 
 def test_what_was_counted_before_a_window_is_not_held_against_it() -> None:
