@@ -192,8 +192,8 @@ def test_one_reading_that_fails_does_not_spoil_a_day_of_a_gauge() -> None:
 
 def test_a_stretch_is_read_at_its_end_also_when_its_sign_off_has_to_wait() -> None:
     items = [{"if": "cache_hit > 80%"}]
-    story = Story(plan(signoffs=[SIGNOFFS[0], {**SIGNOFFS[1], "items": items}]))
-    story.wait(7 * DAY - MINUTE)
+    story = Story(plan(signoffs=[SIGNOFFS[0], {**SIGNOFFS[1], "after": "170h", "items": items}]))
+    story.wait(170 * HOUR - MINUTE)
     story.values["cache_hit"] = Gauge(0.0)
     story.wait(20 * DAY)
     story.answer("happy")
@@ -201,7 +201,16 @@ def test_a_stretch_is_read_at_its_end_also_when_its_sign_off_has_to_wait() -> No
     finding = story.care.findings["day7-cache-hit-gt-80-pct"]
     assert finding.verdict is Verdict.PASS
     assert finding.value is not None
-    assert finding.value < 0.9, "the last reading was that of the seventh day"
+    assert finding.value < 0.9, "the last reading was that of its last minute"
+
+
+def test_a_gauge_that_is_read_too_late_says_nothing_about_before() -> None:
+    story = Story(plan(verify=WINDOWS[2:]))
+    story.wait(22 * HOUR)
+    story.values["cache_hit"] = Gauge(0.0)
+    story.sleep(8 * HOUR)
+    story.wait(timedelta())
+    assert story.care.findings["long-cache-hit-gt-80-pct"].value == 0.9
 
 
 def test_what_was_counted_before_a_window_is_not_held_against_it() -> None:
@@ -286,6 +295,17 @@ def test_a_sign_offs_numbers_are_those_of_the_time_since_the_one_before() -> Non
     story.wait(DAY)
     finding = story.care.findings["day1-error-rate-lt-0-1-pct"]
     assert finding.shown == "0.05% of 86,400 requests, limit 0.1%"
+
+
+def test_what_was_bad_before_the_sign_off_before_does_not_count_again() -> None:
+    later = {**SIGNOFFS[1], "items": [{"if": "error_rate < 0.1%"}]}
+    story = Story(plan(signoffs=[{**SIGNOFFS[0], "items": []}, later]))
+    story.bad = 0.5
+    story.wait(DAY)
+    story.bad = 0.0
+    story.sign("day1")
+    story.wait(6 * DAY)
+    assert story.care.findings["day7-error-rate-lt-0-1-pct"].value == 0
 
 
 def test_every_role_signs_and_the_missing_ones_are_named() -> None:
