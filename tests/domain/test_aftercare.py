@@ -210,7 +210,7 @@ def test_a_gauge_that_is_read_too_late_says_nothing_about_before() -> None:
     story.values["cache_hit"] = Gauge(0.0)
     story.sleep(8 * HOUR)
     story.wait(timedelta())
-    assert story.care.findings["long-cache-hit-gt-80-pct"].value == 0.9
+    assert story.care.findings["long-cache-hit-gt-80-pct"].shown == "90%, limit 80%"
 
 
 def test_what_was_counted_before_a_window_is_not_held_against_it() -> None:
