@@ -31,14 +31,7 @@ def upgrade() -> None:
         sa.Column("plan", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "aftercare_due",
-        "aftercare",
-        ["next_check_at"],
-        unique=False,
-        sqlite_where=sa.text("next_check_at IS NOT NULL"),
-        postgresql_where=sa.text("next_check_at IS NOT NULL"),
-    )
+    _due("aftercare")
     op.create_index(
         "aftercare_one_live",
         "aftercare",
@@ -129,14 +122,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "duty_due",
-        "duty",
-        ["next_check_at"],
-        unique=False,
-        sqlite_where=sa.text("next_check_at IS NOT NULL"),
-        postgresql_where=sa.text("next_check_at IS NOT NULL"),
-    )
+    _due("duty")
     op.create_index("duty_of", "duty", ["rollout_id", "ended_at"], unique=False)
     op.create_index(
         "duty_open",
@@ -202,14 +188,7 @@ def upgrade() -> None:
         sa.Column("line", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "lock_due",
-        "lock",
-        ["next_check_at"],
-        unique=False,
-        sqlite_where=sa.text("next_check_at IS NOT NULL"),
-        postgresql_where=sa.text("next_check_at IS NOT NULL"),
-    )
+    _due("lock")
     op.create_index(
         "lock_on",
         "lock",
@@ -326,14 +305,7 @@ def upgrade() -> None:
         sa.Column("service", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "response_due",
-        "response",
-        ["next_check_at"],
-        unique=False,
-        sqlite_where=sa.text("next_check_at IS NOT NULL"),
-        postgresql_where=sa.text("next_check_at IS NOT NULL"),
-    )
+    _due("response")
     op.create_index("response_of", "response", ["rollout_id"], unique=False)
     op.create_table(
         "rollout",
@@ -358,14 +330,7 @@ def upgrade() -> None:
         sa.Column("quarantined_artifact", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "rollout_due",
-        "rollout",
-        ["next_check_at"],
-        unique=False,
-        sqlite_where=sa.text("next_check_at IS NOT NULL"),
-        postgresql_where=sa.text("next_check_at IS NOT NULL"),
-    )
+    _due("rollout")
     op.create_index(
         "rollout_one_live",
         "rollout",
@@ -402,4 +367,12 @@ def upgrade() -> None:
         sa.Column("environment", sa.Text(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("service", "environment"),
+    )
+
+
+def _due(table: str) -> None:
+    """The index by which the tick finds what is due in the table of an aggregate."""
+    some = sa.text("next_check_at IS NOT NULL")
+    op.create_index(
+        f"{table}_due", table, ["next_check_at"], sqlite_where=some, postgresql_where=some
     )
