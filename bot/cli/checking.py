@@ -111,7 +111,7 @@ class _Expected:
         uses: list[tuple[Plan, float | None]] = []
         config = self._settings.config if self._settings else None
         for service, of in (config.services if config else {}).items():
-            if of.plan != plan.name or self._settings is None:
+            if plan.name not in {of.plan, *of.plans.values()} or self._settings is None:
                 continue
             for (owner, _), environment in self._settings.environments.items():
                 define = getattr(environment.metrics, "define", {})

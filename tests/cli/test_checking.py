@@ -141,6 +141,9 @@ services:
     )
     told = typed("plan", "check", "mine", "--config", config)
     assert "at 10/min" in told.out
+    by_type = config.read_text().replace("plan: mine", "plan: quickstart\n    plans: {major: mine}")
+    config.write_text(by_type)
+    assert "at 10/min" in typed("plan", "check", "mine", "--config", config).out
     more = typed("plan", "check", "mine", "--config", config, "--traffic", "1000/s")
     assert more.out == "1 plan is sound.\n"
 
