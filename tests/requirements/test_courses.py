@@ -174,7 +174,7 @@ COURSES = [
         proofile.GOOD,
         ((0, 5), (48, 25), (120, 100)),
         144,
-        30 * MINUTES,
+        60 * MINUTES,
     ),
     Course(
         (
@@ -185,7 +185,7 @@ COURSES = [
         batch_patches.GOOD,
         ((0, 10), (48, 25), (96, 50), (144, 100)),
         192,
-        30 * MINUTES,
+        60 * MINUTES,
     ),
     Course(
         ("crypto-watch-linear", "C-010", "C-044", "C-045", "X-24"),
@@ -201,7 +201,7 @@ COURSES = [
         sarvanom.GOOD,
         ((0, 5), (0.5, 25), (1.5, 50), (3.5, 100)),
         3.5,
-        MINUTES,
+        2 * MINUTES,
     ),
     Course(
         ("sarvanom-major", "S-008"),
@@ -209,7 +209,7 @@ COURSES = [
         sarvanom.GOOD,
         ((0, 5), (1, 25), (3, 50), (7, 100)),
         7,
-        2 * MINUTES,
+        4 * MINUTES,
     ),
 ]
 

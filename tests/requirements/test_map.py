@@ -82,21 +82,16 @@ def test_marks_of_functions_and_of_single_parameters_are_found(project: Path) ->
     assert "| `test_marked.py::test_both` |" in text
 
 
-def test_a_page_that_is_out_of_date_is_refused(project: Path) -> None:
-    marked = project / "tests" / "test_marked.py"
-    marked.write_text(MARKED.replace('"A-1"', '"A-2"'))
-    said = run(project, "--check")
-    assert said.returncode == 1
-    assert "out of date" in said.stdout
-
-
-def test_a_row_that_does_not_exist_is_refused_with_the_test_that_names_it(project: Path) -> None:
+def test_a_row_that_does_not_exist_and_a_page_that_is_out_of_date_are_refused(
+    project: Path,
+) -> None:
     marked = project / "tests" / "test_marked.py"
     marked.write_text(MARKED.replace('"A-1"', '"A-9"'))
-    said = run(project)
+    said = run(project, "--check")
     assert said.returncode == 1
     assert "A-9 is not a row" in said.stdout
     assert "tests/test_marked.py::test_whole names it" in said.stdout
+    assert "out of date" in said.stdout
 
 
 def test_tests_that_cannot_be_read_are_an_error_and_not_an_empty_page(project: Path) -> None:
