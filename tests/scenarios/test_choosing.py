@@ -4,9 +4,10 @@ import pytest
 
 from bot.domain.policy import legal_choices
 from bot.domain.rollout import Phase, Rollout
+from tests.everyday import one_of
 from tests.scenarios.world import World
 
-BOTH = pytest.mark.parametrize("typed", [False, True], ids=["pressed", "typed"])
+BOTH = pytest.mark.parametrize("typed", one_of(False, True), ids=["pressed", "typed"])
 
 
 async def paused(world: World) -> Rollout:

@@ -41,6 +41,7 @@ async def alerted(world: World) -> None:
     await world.soaking(10, more="--plan answered")
     world.break_version("v1.2.0", 0.5)
     await world.advance(seconds=40)
+    world.step = timedelta(minutes=1)
 
 
 async def rolled_back(world: World) -> None:
@@ -114,7 +115,7 @@ async def test_a_duty_of_a_role_is_not_done_by_somebody_else(world: World) -> No
 async def test_an_alert_that_ends_by_itself_ends_its_clocks(world: World) -> None:
     await alerted(world)
     world.break_version("v1.2.0", 0.0)
-    await world.advance(minutes=1)
+    await world.advance(minutes=2)
     post_about(world, CRITICAL, "over: it ended by itself")
     await world.advance(minutes=40)
     assert not any("Nobody has come" in text for text in posts(world, CRITICAL))
@@ -188,8 +189,9 @@ async def test_the_cause_has_to_be_named_in_ten_minutes_and_a_post_mortem_held_i
 
 @pytest.mark.requirement("P-060")
 async def test_a_step_back_shows_the_steps_of_its_wave(world: World) -> None:
-    world.step = timedelta(seconds=10)
+    world.step = timedelta(minutes=1)
     await world.soaking(50, more="--plan answered")
+    world.step = timedelta(seconds=10)
     await world.hook(
         "/hooks/events",
         {"event": "memory_leak", "service": "checkout", "environment": "production", "id": "e7"},

@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.rollout import Phase
+from tests.everyday import one_of
 from tests.scenarios.world import World
 
 KINDS = ["429", "500", "timeout", "lost_reply"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", one_of(*KINDS))
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
 async def test_a_call_that_goes_wrong_leaves_one_current_card(
     world: World, method: str, kind: str
@@ -29,7 +30,7 @@ async def test_a_call_that_goes_wrong_leaves_one_current_card(
     assert len(set(world.thread())) == len(world.thread())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", one_of(*KINDS))
 async def test_everything_slack_does_wrong_at_once_is_survived(world: World, kind: str) -> None:
     world.slack_fails("*", kind, times=12, retry_after=2)
     await world.say("mary", "/release start v1.2.0")
@@ -63,7 +64,7 @@ async def test_a_delivery_repeated_to_another_process_happens_once(world: World)
     assert [s.person for s in request.signatures] == ["ada"]
 
 
-@pytest.mark.parametrize("why", ["gone", "archived", "not invited"])
+@pytest.mark.parametrize("why", one_of("gone", "archived", "not invited"))
 async def test_a_channel_that_can_not_be_written_to_is_replaced(world: World, why: str) -> None:
     channel = world.space.channels["C0CHECKOUT"]
     match why:

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.rollout import Phase, Rollout
+from tests.everyday import one_of
 from tests.scenarios.world import World
 
-BOTH = pytest.mark.parametrize("typed", [False, True], ids=["pressed", "typed"])
+BOTH = pytest.mark.parametrize("typed", one_of(False, True), ids=["pressed", "typed"])
 
 
 async def do(world: World, person: str, action: str, typed: bool, more: str = "") -> None:

@@ -6,10 +6,11 @@ import pytest
 
 from bot.domain.rollout import Phase
 from bot.practice.deployer import Trouble
+from tests.everyday import one_of
 from tests.scenarios.world import World
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
+@pytest.mark.parametrize("status", one_of(502, 429, 500, 503))
 @pytest.mark.parametrize("after", [False, True], ids=["not done", "done"])
 async def test_a_change_whose_answer_is_lost_is_made_once(
     world: World, status: int, after: bool
