@@ -25,7 +25,7 @@ demo: $(RUNTIME) ## Try it without a Slack account (PORT=8800)
 test: $(DEV) build ## The everyday tests (ARGS="-k word")
 	$(PYTEST) -m "not browser and not real and not thorough" -n 2 --dist loadscope $(ARGS)
 
-real: $(DEV) build ## The others: real HAProxy, Prometheus, PostgreSQL, kills, very many points
+real: $(DEV) build ## The others: real HAProxy, Prometheus, PostgreSQL, kills, and all that takes its time
 	$(PYTEST) -m "real or (thorough and not browser)" $(ARGS)
 
 browser: $(DEV) build ## The tests that drive Chromium

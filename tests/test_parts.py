@@ -9,6 +9,8 @@ import pytest
 
 from tests import parts
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = "[pytest]\nmarkers =\n    real: x\n    browser: x\n"
 SKIPS = """

@@ -12,6 +12,8 @@ from bot.serving import listening
 from tests.cli.installation import KEY, TOKEN, Installation, installation
 from tests.cli.typed import typed, typed_aside
 
+pytestmark = pytest.mark.thorough
+
 
 @dataclass
 class Found:

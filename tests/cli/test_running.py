@@ -15,6 +15,8 @@ from bot.serving import listening
 from tests.cli.installation import installation
 from tests.cli.typed import typed
 
+pytestmark = pytest.mark.thorough
+
 HOST = "127.0.0.1"
 
 

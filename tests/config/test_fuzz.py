@@ -4,6 +4,7 @@ import copy
 import re
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,8 @@ from bot.domain.shape import mistakes
 from bot.files import Document, FileError, Problem, document
 from bot.plans import PlanLibrary, built_in
 from tests.config.plans import NOON
+
+pytestmark = pytest.mark.thorough
 
 SEVERAL = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PLANS = {each.data["plan"]: each.data for each in built_in()}

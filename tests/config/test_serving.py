@@ -18,6 +18,8 @@ from bot.practice.workspace import Workspace
 from bot.serving import Front, Site, listening, served, url_of
 from tests.config.examples import SECRETS, SMALL
 
+pytestmark = pytest.mark.thorough
+
 Process = asyncio.subprocess.Process
 
 

@@ -2,11 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.after_state import Aftercare, Stage
 from bot.domain.rollout import Phase
 from bot.practice.workspace import Message
 from tests.scenarios.reading import Shown, shown
 from tests.scenarios.world import World
+
+pytestmark = pytest.mark.thorough
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

@@ -1,11 +1,14 @@
 """What /rollback means when several releases are about, and what asking twice comes to."""
 
+import pytest
 from sqlalchemy import select
 
 from bot.domain.rollout import Phase
 from bot.engine.intents import Intent, decode
 from bot.store.tables import inbox
 from tests.scenarios.world import World
+
+pytestmark = pytest.mark.thorough
 
 
 async def kept(world: World, name: str) -> list[Intent]:

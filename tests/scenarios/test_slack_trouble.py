@@ -8,6 +8,8 @@ from bot.domain.rollout import Phase
 from tests.everyday import one_of
 from tests.scenarios.world import World
 
+pytestmark = pytest.mark.thorough
+
 KINDS = ["429", "500", "timeout", "lost_reply"]
 
 

@@ -9,6 +9,8 @@ from bot.practice.deployer import Trouble
 from tests.everyday import one_of
 from tests.scenarios.world import World
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.parametrize("status", one_of(502, 429, 500, 503))
 @pytest.mark.parametrize("after", [False, True], ids=["not done", "done"])
