@@ -98,10 +98,18 @@ def allowed(metric: Metric) -> float:
     return round(1 - (metric.q or 0.5), 9)
 
 
+ROUNDING = 1e-9
+"""Numbers that differ by less than this share of themselves are one number."""
+
+
 def slower_than(buckets: Buckets, limit: float) -> tuple[float, float]:
-    """How many requests took longer than `limit` seconds: at least, and at most."""
-    over = [n for edge, n in buckets.cumulative if edge >= limit]
-    under = [n for edge, n in buckets.cumulative if edge <= limit]
+    """How many requests took longer than `limit` seconds: at least, and at most.
+
+    A limit made of a baseline (0.4 s x 1.5) may miss the edge that it means by a rounding error.
+    """
+    noise = ROUNDING * limit
+    over = [n for edge, n in buckets.cumulative if edge >= limit - noise]
+    under = [n for edge, n in buckets.cumulative if edge <= limit + noise]
     least = buckets.total - over[0] if over else 0.0
     return least, buckets.total - (under[-1] if under else 0.0)
 
