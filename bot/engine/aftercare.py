@@ -16,7 +16,7 @@ from bot.domain.after_words import waits_for
 from bot.domain.aftercare import begin, decide, quiet
 from bot.domain.approvals import Request
 from bot.domain.events import AskSigners, PostThread, RefreshHomes, RenderCard
-from bot.domain.plan import Plan, canonical
+from bot.domain.plan import canonical
 from bot.domain.rollout import Phase, Rollout
 from bot.engine import transitions
 from bot.engine.aftercare_work import (
@@ -30,7 +30,7 @@ from bot.engine.aftercare_work import (
 from bot.engine.engine import Part, Tools
 from bot.engine.kinds import Kind, Route, Subject
 from bot.engine.presenting import Errand
-from bot.engine.rollouts import CARD_PACE, Compile
+from bot.engine.rollouts import CARD_PACE, Compile, PinnedPlans
 from bot.ports import Posted
 from bot.store.database import Store
 from bot.store.queries import aftercares, records
@@ -76,19 +76,15 @@ def aftercare_kind(compile_plan: Compile) -> AftercareKind:
 
 
 class _Loader:
-    """From a row to an aftercare with its plan, which many rows share."""
+    """From a row to an aftercare with its plan."""
 
     def __init__(self, compile_plan: Compile) -> None:
-        self._compile = compile_plan
-        self._plans: dict[str, Plan] = {}
+        self._plans = PinnedPlans(compile_plan)
         self._decoder = msgspec.json.Decoder(Aftercare)
 
     def __call__(self, row: RowMapping) -> Aftercare:
         """Raises what compiling the pinned plan raises."""
-        plan = self._plans.get(row["plan_digest"])
-        if plan is None:
-            plan = self._compile(msgspec.json.decode(row["plan"]))
-            self._plans[row["plan_digest"]] = plan
+        plan = self._plans.of(row)
         care = self._decoder.decode(row["state"])
         revision, fence = row["revision"], row["fence"]
         return msgspec.structs.replace(care, plan=plan, revision=revision, fence=fence)

@@ -94,29 +94,37 @@ def rollout_kind(
     )
 
 
-class Loader:
-    """From a row to a rollout with its plan, which many rows share."""
+class PinnedPlans:
+    """The plans that rows were pinned with, each compiled once; many rows share one."""
 
     def __init__(self, compile_plan: Compile) -> None:
         self._compile = compile_plan
         self._plans: dict[str, Plan] = {}
+
+    def of(self, row: RowMapping) -> Plan:
+        """Raises what compiling the pinned plan raises."""
+        plan = self._plans.get(row["plan_digest"])
+        if plan is None:
+            plan = self._compile(msgspec.json.decode(row["plan"]))
+            self._plans[row["plan_digest"]] = plan
+        return plan
+
+
+class Loader:
+    """From a row to a rollout with its plan."""
+
+    def __init__(self, compile_plan: Compile) -> None:
+        self._plans = PinnedPlans(compile_plan)
         self._decoder = msgspec.json.Decoder(Rollout)
 
     def __call__(self, row: RowMapping) -> Rollout:
         """Raises what compiling the pinned plan raises."""
-        rollout = self._decoder.decode(row["state"])
         return msgspec.structs.replace(
-            rollout,
-            plan=self._plan(row["plan_digest"], row["plan"]),
+            self._decoder.decode(row["state"]),
+            plan=self._plans.of(row),
             revision=row["revision"],
             fence=row["fence"],
         )
-
-    def _plan(self, digest: str, document: str) -> Plan:
-        plan = self._plans.get(digest)
-        if plan is None:
-            plan = self._plans[digest] = self._compile(msgspec.json.decode(document))
-        return plan
 
 
 def place_of(rollout: Rollout) -> str:
