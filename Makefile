@@ -12,9 +12,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest --junit-xml=build/$@.xml
 SOURCES := bot commands tests
 
+# Compiled tests are kept: to rewrite their assertions anew takes ten seconds of each run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test real browser bench check format lock requirements schemas wheel clean
+.PHONY: help demo test thorough real browser bench check format lock requirements schemas wheel clean
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -25,8 +28,12 @@ demo: $(RUNTIME) ## Try it without a Slack account (PORT=8800)
 test: $(DEV) build ## The everyday tests (ARGS="-k word")
 	$(PYTEST) -m "not browser and not real and not thorough" -n 2 --dist loadscope $(ARGS)
 
-real: $(DEV) build ## The others: real HAProxy, Prometheus, PostgreSQL, kills, and all that takes its time
-	$(PYTEST) -m "real or (thorough and not browser)" $(ARGS)
+thorough: $(DEV) build ## What takes its time, or tries one thing at very many points
+	$(PYTEST) -m "(thorough or hypothesis) and not real and not browser" \
+		--hypothesis-profile=thorough -n 2 --dist loadscope $(ARGS)
+
+real: $(DEV) build ## With the real HAProxy, Prometheus, Alertmanager and PostgreSQL, and kills
+	$(PYTEST) -m real $(ARGS)
 
 browser: $(DEV) build ## The tests that drive Chromium
 	$(PYTEST) -m browser $(ARGS)

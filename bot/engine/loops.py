@@ -70,20 +70,18 @@ class Ticker:
     async def tick(self) -> int:
         """Look at all that is due, one after the other; returns how many have changed."""
         changed = 0
-        for kind, looker in self._lookers.values():
-            for due in await self._claim(kind, BATCH):
-                changed += await self._look(kind, looker, due)
+        for kind, looker, due in await self._claim(BATCH):
+            changed += await self._look(kind, looker, due)
         return changed
 
     async def start_some(self) -> int:
         """Begin to look at all that is due, without waiting for slow ones."""
         begun = 0
-        for kind, looker in self._lookers.values():
-            while (room := AT_ONCE - len(self._looking)) > 0:
-                rows = await self._claim(kind, min(room, BATCH))
-                begun += sum(self._start(kind, looker, due) for due in rows)
-                if len(rows) < BATCH:
-                    break
+        while (room := AT_ONCE - len(self._looking)) > 0:
+            rows = await self._claim(min(room, BATCH))
+            begun += sum(self._start(kind, looker, due) for kind, looker, due in rows)
+            if len(rows) < BATCH:
+                break
         return begun
 
     async def finish(self, grace: float) -> None:
@@ -99,11 +97,19 @@ class Ticker:
             table = kind.table
             await self._store.transact(lambda conn, t=table: aggregates.release(conn, t, owner))  # type: ignore[misc]
 
-    async def _claim(self, kind: AnyKind, limit: int) -> list[aggregates.Due]:
+    async def _claim(self, limit: int) -> list[tuple[AnyKind, Looker, aggregates.Due]]:
+        """Up to `limit` due aggregates of all kinds, claimed in one unit."""
         now = self._clock.now()
-        return await self._store.transact(
-            lambda conn: aggregates.claim_due(conn, kind.table, self._claimant, now, limit)
-        )
+
+        def unit(conn: Connection) -> list[tuple[AnyKind, Looker, aggregates.Due]]:
+            found: list[tuple[AnyKind, Looker, aggregates.Due]] = []
+            for kind, looker in self._lookers.values():
+                room = limit - len(found)
+                due = aggregates.claim_due(conn, kind.table, self._claimant, now, room)
+                found += [(kind, looker, row) for row in due]
+            return found
+
+        return await self._store.transact(unit)
 
     def _start(self, kind: AnyKind, looker: Looker, due: aggregates.Due) -> bool:
         name = (kind.name, due.id)

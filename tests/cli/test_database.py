@@ -119,6 +119,7 @@ async def test_an_export_has_one_entry_in_each_line(env: dict[str, str]) -> None
     assert [json.loads(line)["id"] for line in rest.out.splitlines()] == [3]
 
 
+@pytest.mark.thorough
 async def test_an_export_goes_on_after_its_first_page(env: dict[str, str]) -> None:
     await typed_aside("db", "upgrade", env=env)
     await filled(env, PAGE + 1)
@@ -141,6 +142,7 @@ def test_a_database_without_tables_is_told(env: dict[str, str], tmp_path: Path) 
     assert "countersign db upgrade" in done.err
 
 
+@pytest.mark.thorough
 def test_a_password_is_not_shown_when_the_database_does_not_answer() -> None:
     url = "postgresql+asyncpg://bot:hush@127.0.0.1:1/bot"
     done = typed("audit", "verify", env={"COUNTERSIGN_DATABASE_URL": url})

@@ -230,6 +230,7 @@ def test_times_of_a_recording_may_be_in_any_zone(plan: Path, tmp_path: Path) -> 
     assert found(plan, tmp_path / "there.json") == utc
 
 
+@pytest.mark.thorough
 def test_a_plan_of_hours_is_looked_at_when_there_is_something_new(tmp_path: Path) -> None:
     long = [("soak: 10m", "soak: 4h"), ("keep_previous: 5m", "keep_previous: 1h")]
     plan = written(tmp_path, *long)
@@ -245,6 +246,7 @@ def steady(metric: str, kind: str, track: str) -> dict[str, Any]:
     return series(metric, kind, lambda _: numbers, 20, track=track, **edges)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", library().names())
 def test_every_plan_that_comes_with_the_program_can_be_replayed(name: str, tmp_path: Path) -> None:
     plan = library().get(name)
@@ -278,6 +280,7 @@ def test_what_fires_again_and_again_takes_one_line(plan: Path, tmp_path: Path) -
     assert "09:02:00  memory  notify  memory > 90% (95%, limit 90%), 3 times until 09:08:00" in out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["kept.csv", "kept.json"])
 def test_what_is_exported_is_replayed_alike(plan: Path, tmp_path: Path, name: str) -> None:
     quick = series("latency", "quantile", lambda _: (50, 30, 49), 60, edges=[0.1, 0.25])

@@ -57,6 +57,7 @@ def test_it_says_in_words_what_it_shows(tmp_path: Path) -> None:
     assert picture.get("aria-labelledby") == f"{title.get('id')} {desc.get('id')}"
 
 
+@pytest.mark.thorough
 def test_what_is_unknown_is_a_gap_and_not_a_line_at_zero(tmp_path: Path) -> None:
     def gap(since: timedelta) -> tuple[int, int] | None:
         return None if timedelta(minutes=3) < since < timedelta(minutes=4) else (0, 50)
@@ -85,6 +86,7 @@ def test_levels_are_drawn_in_the_unit_of_their_limit(tmp_path: Path) -> None:
     assert "memory" in words(flat)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("minutes", [0.5, 3, 600])
 def test_short_and_long_stretches_can_be_drawn(tmp_path: Path, minutes: float) -> None:
     soak = ("soak: 10m", "soak: 8h")

@@ -21,7 +21,7 @@ from tests.config.plans import NOON
 
 pytestmark = pytest.mark.thorough
 
-SEVERAL = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SEVERAL = settings(suppress_health_check=[HealthCheck.too_slow])
 PLANS = {each.data["plan"]: each.data for each in built_in()}
 
 MARKS = [
@@ -112,7 +112,6 @@ def test_any_bytes_are_a_document_or_are_refused_with_a_line(raw: bytes) -> None
     loaded(raw)
 
 
-@settings(max_examples=150, deadline=None)
 @given(likely)
 def test_any_text_that_looks_like_yaml_is_a_document_or_is_refused(text: str) -> None:
     found = loaded(text.encode("utf-8", "surrogatepass"))

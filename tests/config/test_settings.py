@@ -312,9 +312,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=st.text(max_size=200)
     | st.lists(SCRAPS, max_size=40).map("".join)

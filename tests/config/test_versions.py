@@ -98,6 +98,7 @@ versions = st.builds(
 )
 
 
+@pytest.mark.thorough
 @given(st.lists(versions, max_size=8))
 def test_every_version_can_be_written_read_and_sorted(found: list[Version]) -> None:
     assert [parse_version(str(version)) for version in found] == found

@@ -166,6 +166,7 @@ async def test_a_call_cancelled_while_the_command_starts_leaves_nothing_behind(
     await _until(lambda: not _running(mark))
 
 
+@pytest.mark.thorough
 async def test_a_service_left_in_the_background_does_not_hold_the_bot(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     done = await run(

@@ -17,12 +17,14 @@ from bot.ports import (
 from tests.contract.worlds import TARGET, WORLDS, World
 
 OLD = Release("v1.0.0")
-REAL = ("haproxy-unix", "haproxy-tcp-two")
+MARKS = {
+    "haproxy-unix": pytest.mark.real,
+    "haproxy-tcp-two": pytest.mark.real,
+    "command": pytest.mark.thorough,
+}
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.real if name in REAL else ()) for name in WORLDS]
-)
+@pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in WORLDS])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     async with WORLDS[request.param](tmp_path) as world:
         yield world

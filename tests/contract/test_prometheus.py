@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.plan import Metric
@@ -193,7 +193,7 @@ scrapes = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@pytest.mark.thorough
 @given(
     st.lists(st.tuples(st.floats(0, 0.9), scrapes), min_size=1, max_size=4),
     st.lists(st.floats(0.05, 1.5), min_size=1, max_size=10),

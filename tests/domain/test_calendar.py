@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.domain.calendar import (
@@ -215,8 +215,8 @@ def _over(ends: datetime, moment: datetime, zone: ZoneInfo) -> bool:
     return min(coming) >= ends
 
 
+@pytest.mark.thorough
 @given(near_a_jump())
-@settings(max_examples=150, deadline=None)
 def test_a_window_is_on_when_a_clock_on_the_wall_says_so(
     drawn: tuple[list[Weekly], datetime],
 ) -> None:
@@ -226,8 +226,8 @@ def test_a_window_is_on_when_a_clock_on_the_wall_says_so(
     assert (closed_until(windows, moment) is not None) == expected
 
 
+@pytest.mark.thorough
 @given(near_a_jump(), st.booleans())
-@settings(max_examples=150, deadline=None)
 def test_the_next_opening_is_open_and_nothing_before_it_is(
     drawn: tuple[list[Weekly], datetime], also_openings: bool
 ) -> None:
@@ -252,8 +252,8 @@ def is_open(closed: Sequence[Window], openings: Sequence[Window], moment: dateti
     )
 
 
+@pytest.mark.thorough
 @given(near_a_jump())
-@settings(max_examples=100, deadline=None)
 def test_periods_come_in_order_and_none_is_empty_or_over(
     drawn: tuple[list[Weekly], datetime],
 ) -> None:

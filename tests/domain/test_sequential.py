@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import betaln, xlogy
@@ -683,7 +683,6 @@ def test_a_verdict_is_said_with_what_would_change_it(said: str, expected: str) -
     assert said == expected
 
 
-@settings(max_examples=40)
 @given(counts(10**6), plan_limits, st.floats(1, 20), st.floats(0, 1000), st.booleans())
 def test_there_is_a_sentence_for_everything(
     nk: tuple[int, int], target: float, times: float, pace: float, over: bool

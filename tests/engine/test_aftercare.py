@@ -95,6 +95,7 @@ async def test_it_begins_in_the_unit_in_which_the_rollout_completes(world: World
     assert first.at == completed.at
 
 
+@pytest.mark.thorough
 async def test_when_the_completion_is_not_written_nothing_is_begun(world: World) -> None:
     await world.start("r1", "v2", plan=compile_plan(FOLLOWED))
 
@@ -140,6 +141,7 @@ async def test_two_processes_at_one_instant_do_it_once(world: World, instant: ti
     assert await world.dead_letters() == []
 
 
+@pytest.mark.thorough
 async def test_a_crash_in_the_middle_of_each_clock_loses_and_repeats_nothing(world: World) -> None:
     begun = await released(world)
     for at in (5 * MINUTE, 14 * MINUTE, DAY - MINUTE, 2 * DAY):
@@ -153,6 +155,7 @@ async def test_a_crash_in_the_middle_of_each_clock_loses_and_repeats_nothing(wor
     assert [said(world, f"Day {n} of 3") for n in (1, 2, 3)] == [1, 1, 1]
 
 
+@pytest.mark.thorough
 async def test_a_rollback_after_completion_closes_it_with_the_same_write(world: World) -> None:
     begun = await released(world)
     await world.engine.apply("r1", RollbackRequested(ADA, "slow", "q9", now=True))
@@ -166,6 +169,7 @@ async def test_a_rollback_after_completion_closes_it_with_the_same_write(world: 
     assert texts(world) == before
 
 
+@pytest.mark.thorough
 async def test_the_next_release_closes_the_one_before(world: World) -> None:
     await released(world)
     await released(world, "r2", "v3")
@@ -173,6 +177,7 @@ async def test_the_next_release_closes_the_one_before(world: World) -> None:
     assert (await care(world, "r2")).phase is Stage.OPEN
 
 
+@pytest.mark.thorough
 async def test_the_database_admits_one_open_aftercare_per_target(world: World) -> None:
     await released(world)
 

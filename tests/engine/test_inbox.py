@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.engine.intents import Intent
 from bot.engine.outbox import backoff
 from bot.ports import PermanentError, TemporaryError
@@ -38,6 +40,7 @@ async def test_it_is_tried_again_when_that_may_help(world: World) -> None:
     assert world.handled == [intent()]
 
 
+@pytest.mark.thorough
 async def test_it_waits_for_as_long_as_it_is_asked_to(world: World) -> None:
     world.handler_faults = [TemporaryError("later", retry_after=timedelta(seconds=20))]
     await world.engine.submit(intent())

@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from bot.domain.events import AdvanceRequested, PauseRequested, ResumeRequested
 from bot.domain.people import Actor
 from bot.domain.plan_compile import compile_plan
@@ -19,6 +21,7 @@ def with_waves(**fields: Any) -> dict[str, Any]:
     return {**DOCUMENT, "waves": waves}
 
 
+@pytest.mark.thorough
 async def test_time_that_was_not_soaked_does_not_count_after_a_pause(world: World) -> None:
     patient = {**with_waves(soak="1m"), "poll": "5s", "triggers": []}
     await world.start(plan=compile_plan(patient))
@@ -65,6 +68,7 @@ async def test_a_look_that_began_in_one_wave_says_nothing_about_the_next(world: 
     assert (after.phase, after.drift) == (Phase.SOAKING, "")
 
 
+@pytest.mark.thorough
 async def test_a_look_that_fails_again_and_again_holds_and_calls_people(world: World) -> None:
     await world.start(plan=compile_plan(with_waves(soak="1h")))
     await world.sign()

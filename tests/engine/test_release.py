@@ -70,6 +70,7 @@ async def test_two_signatures_in_the_same_instant_fire_once(world: World) -> Non
     assert world.deployer.calls.count("prepare") == 1
 
 
+@pytest.mark.thorough
 async def test_a_signer_who_lost_the_role_has_to_be_replaced(world: World) -> None:
     await world.start()
     await world.sign_as("U0ADA")
@@ -102,6 +103,7 @@ async def test_a_breach_takes_all_traffic_back_without_asking(world: World) -> N
     assert any("Rolling back" in text for text in world.chat.texts("C0CRITICAL"))
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-136", "S4-04a")
 async def test_the_side_that_loses_its_traffic_is_given_the_plans_time_to_drain(
     world: World,
@@ -120,6 +122,7 @@ async def test_a_query_that_can_never_work_pauses_instead_of_waiting(world: Worl
     assert any("there are 2 series" in text for text in world.chat.texts("C0CRITICAL"))
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-141")
 async def test_a_rolled_back_artifact_does_not_start_again(world: World) -> None:
     await soaking(world)
@@ -131,6 +134,7 @@ async def test_a_rolled_back_artifact_does_not_start_again(world: World) -> None
     assert "quarantine" in again.reason
 
 
+@pytest.mark.thorough
 async def test_a_second_release_on_the_target_waits_for_its_turn(world: World) -> None:
     await soaking(world)
     await world.start("r2", "v3")
@@ -159,6 +163,7 @@ async def test_a_change_that_can_not_work_halts_and_pages(world: World) -> None:
     assert any("no such slot" in text for text in world.chat.texts("C0CRITICAL"))
 
 
+@pytest.mark.thorough
 async def test_a_change_that_keeps_failing_is_said_and_in_the_end_halts(world: World) -> None:
     await world.start()
     world.deployer.fail(*[broken()] * 1000)
@@ -182,6 +187,7 @@ async def test_a_rollback_is_never_given_up(world: World) -> None:
     assert world.deployer.weight == 0.0
 
 
+@pytest.mark.thorough
 async def test_a_rollback_overtakes_the_change_that_waits(world: World) -> None:
     await soaking(world)
     world.deployer.fail(*[broken()] * 3)
@@ -203,6 +209,7 @@ async def test_a_rollback_goes_out_although_the_target_can_not_be_seen(world: Wo
     assert world.deployer.weight == 0.0
 
 
+@pytest.mark.thorough
 async def test_a_rollback_installs_the_old_version_again_when_it_is_gone(world: World) -> None:
     await world.start()
     await world.sign()
@@ -214,6 +221,7 @@ async def test_a_rollback_installs_the_old_version_again_when_it_is_gone(world: 
     assert world.deployer.current == "v1"
 
 
+@pytest.mark.thorough
 async def test_a_rollback_catches_up_with_a_target_that_counted_further(world: World) -> None:
     await soaking(world)
     world.deployer.seq = 500
@@ -224,6 +232,7 @@ async def test_a_rollback_catches_up_with_a_target_that_counted_further(world: W
     assert world.deployer.seq > 500
 
 
+@pytest.mark.thorough
 async def test_a_change_older_than_what_the_target_saw_halts(world: World) -> None:
     await world.start()
     await world.sign_as("U0ADA")
@@ -250,12 +259,14 @@ async def test_a_jump_of_the_clock_does_not_shorten_a_soak(world: World) -> None
     assert found.phase is Phase.SOAKING
 
 
+@pytest.mark.thorough
 async def test_a_jump_backwards_does_not_stop_the_soak_for_good(world: World) -> None:
     await soaking(world)
     world.clock.jump(-5)
     await world.until(Phase.COMPLETED, 180)
 
 
+@pytest.mark.thorough
 async def test_a_restart_counts_one_poll_and_not_the_time_it_took(world: World) -> None:
     await soaking(world)
     await world.pass_time(2)
@@ -274,6 +285,7 @@ async def test_after_a_long_sleep_it_is_measured_again(world: World) -> None:
     assert (await world.rollout()).soak_done - before == timedelta(seconds=1)
 
 
+@pytest.mark.thorough
 async def test_two_replicas_that_take_turns_serve_no_second_twice(world: World) -> None:
     await soaking(world)
     began = world.clock.now()
@@ -295,6 +307,7 @@ async def test_drift_holds_the_release(world: World) -> None:
     assert "2 %" in found.drift
 
 
+@pytest.mark.thorough
 async def test_what_a_look_found_is_kept_once_a_minute(world: World) -> None:
     await soaking(world)
     await world.engine.apply("r1", PauseRequested(ADA, "tea"))
@@ -303,6 +316,7 @@ async def test_what_a_look_found_is_kept_once_a_minute(world: World) -> None:
     assert len(found) == 3
 
 
+@pytest.mark.thorough
 async def test_looks_without_news_do_not_fill_the_audit(world: World) -> None:
     await soaking(world)
     before = await world.verify_audit()
@@ -435,6 +449,7 @@ async def test_a_worker_that_slept_past_its_lease_writes_nothing(world: World) -
     assert after.fence >= 1
 
 
+@pytest.mark.thorough
 async def test_what_a_dead_worker_was_sending_is_not_sent_after_a_pause(world: World) -> None:
     await soaking(world)
     shift = world.deployer.shift

@@ -50,6 +50,7 @@ async def sign(world: World) -> None:
         await world.sign_as(user_id)
 
 
+@pytest.mark.thorough
 async def test_it_carries_a_release_on_by_itself(running: World) -> None:
     await running.engine.start()
     await running.request()
@@ -76,6 +77,7 @@ async def test_two_engines_on_one_database_do_everything_once(running: World) ->
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.thorough
 async def test_a_rollback_stops_what_is_still_being_sent(running: World) -> None:
     await running.engine.start()
     await running.request()

@@ -38,6 +38,7 @@ async def test_a_post_that_is_known_to_have_failed_is_not_searched_for(world: Wo
     assert world.chat.searches == 0
 
 
+@pytest.mark.thorough
 async def test_slack_is_left_alone_for_as_long_as_it_asks(world: World) -> None:
     world.chat.fail("post", ratelimited(30))
     await world.start()
@@ -62,6 +63,7 @@ async def test_a_card_is_edited_at_most_once_a_second_and_ends_up_true(world: Wo
     assert cards(world) == [f"v2 {await world.phase()} 0"]
 
 
+@pytest.mark.thorough
 async def test_an_outage_of_hours_leaves_one_current_card(world: World) -> None:
     await world.start()
     await world.sign()
@@ -76,6 +78,7 @@ async def test_an_outage_of_hours_leaves_one_current_card(world: World) -> None:
     assert await world.dead_letters() == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("code", ["channel_not_found", "is_archived", "not_in_channel"])
 async def test_a_closed_channel_falls_back_and_says_so(world: World, code: str) -> None:
     world.chat.closed["C0SHOP"] = code

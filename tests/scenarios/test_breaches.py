@@ -10,6 +10,7 @@ from tests.scenarios.world import World
 FIVE_MINUTES = timedelta(minutes=5)
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("P-043", "P-044", "W-086")
 async def test_a_gate_that_rolls_back_brings_the_version_before_back(world: World) -> None:
     await world.soaking(5, more="--plan staged")
@@ -39,6 +40,7 @@ async def test_a_gate_that_steps_back_keeps_a_little_traffic_until_somebody_goes
     assert again.wave == 1
 
 
+@pytest.mark.thorough
 async def test_a_gate_that_pauses_leaves_everything_where_it_is_and_lets_people_choose(
     world: World,
 ) -> None:
@@ -54,6 +56,7 @@ async def test_a_gate_that_pauses_leaves_everything_where_it_is_and_lets_people_
     world.page_about("asked for it")
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-123", "P-091")
 async def test_a_critical_alert_calls_somebody_and_moves_nothing(world: World) -> None:
     await world.soaking(25, more="--plan alerted")
@@ -64,6 +67,7 @@ async def test_a_critical_alert_calls_somebody_and_moves_nothing(world: World) -
     assert world.said("Look at the newest errors.")
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-128", "P-090")
 async def test_a_warning_is_said_and_calls_nobody(world: World) -> None:
     await world.soaking(25, more="--plan alerted")

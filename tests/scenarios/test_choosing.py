@@ -32,6 +32,7 @@ async def choose(world: World, person: str, option: str, typed: bool) -> None:
     await world.submit(person, reason="we have looked at it")
 
 
+@pytest.mark.thorough
 async def test_a_wave_rises_in_steps_and_the_release_manager_says_when_it_is_over(
     world: World,
 ) -> None:
@@ -47,6 +48,7 @@ async def test_a_wave_rises_in_steps_and_the_release_manager_says_when_it_is_ove
     assert any("advanced it: everything is green" in text for text in world.thread())
 
 
+@pytest.mark.thorough
 @BOTH
 async def test_choosing_the_rollback_takes_everything_back(world: World, typed: bool) -> None:
     await paused(world)
@@ -59,6 +61,7 @@ async def test_choosing_the_rollback_takes_everything_back(world: World, typed: 
     assert choice.reason == "we have looked at it"
 
 
+@pytest.mark.thorough
 @BOTH
 async def test_choosing_to_observe_goes_on_from_the_step_it_had(world: World, typed: bool) -> None:
     await paused(world)
@@ -69,6 +72,7 @@ async def test_choosing_to_observe_goes_on_from_the_step_it_had(world: World, ty
     assert world.shop.weights == [40, 80, 100]
 
 
+@pytest.mark.thorough
 async def test_nobody_else_chooses_and_nobody_resumes_before_somebody_has(world: World) -> None:
     await paused(world)
     await world.say("ada", "/release choose observe it is nothing")

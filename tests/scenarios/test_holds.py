@@ -70,6 +70,7 @@ async def test_a_lock_that_comes_while_people_sign_is_on_the_card_at_once(world:
     assert "It will wait" not in world.card().whole
 
 
+@pytest.mark.thorough
 async def test_a_lock_with_an_end_expires_by_itself_and_says_so(world: World) -> None:
     await told(world, "/release lock checkout --for 30m the till database moves", "grace")
     await signed(world)
@@ -87,6 +88,7 @@ async def test_a_lock_with_an_end_expires_by_itself_and_says_so(world: World) ->
     assert "Nothing is locked" in await told(world, "/release locks checkout")
 
 
+@pytest.mark.thorough
 async def test_a_lock_is_about_its_service_and_environment_only(world: World) -> None:
     await told(world, "/release lock checkout --env staging the load test runs", "grace")
     await signed(world)
@@ -148,6 +150,7 @@ async def test_of_two_locks_the_one_that_is_named_is_taken_off(world: World) -> 
     assert "the till database moves" in written[0].event
 
 
+@pytest.mark.thorough
 async def test_the_command_line_locks_and_never_unlocks(world: World) -> None:
     locked = {"verb": "lock", "args": "checkout the till database moves", "person": "grace"}
     answer = await world.hook("/admin/release", locked)
@@ -188,6 +191,7 @@ async def test_a_stopped_line_pauses_what_is_live_and_holds_what_is_new(world: W
     assert (await world.rollout(live.id)).phase is Phase.SOAKING
 
 
+@pytest.mark.thorough
 async def test_a_rollback_works_while_the_line_is_stopped(world: World) -> None:
     live = await world.soaking(25)
     await told(world, "/release stop-the-line payments are double booked", "alan")
@@ -201,6 +205,7 @@ async def test_a_rollback_works_while_the_line_is_stopped(world: World) -> None:
     world.pages()
 
 
+@pytest.mark.thorough
 async def test_a_release_that_is_watched_keeps_its_old_side_while_the_line_is_stopped(
     world: World,
 ) -> None:
@@ -217,6 +222,7 @@ async def test_a_release_that_is_watched_keeps_its_old_side_while_the_line_is_st
     world.pages()
 
 
+@pytest.mark.thorough
 async def test_what_slips_through_while_the_line_stops_is_paused_a_moment_later(
     world: World,
 ) -> None:
@@ -253,6 +259,7 @@ async def test_a_freeze_holds_a_release_until_it_is_over(world: World) -> None:
     assert begun.wave_applied_at - held.opens_at < timedelta(minutes=1)
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("C-120")
 async def test_a_release_begins_on_the_day_that_its_plan_names(world: World) -> None:
     answer = await told(world, "/release preview v1.2.0 --plan tuesdays")
@@ -277,6 +284,7 @@ async def test_a_release_whose_signatures_run_out_before_it_opens_is_warned(worl
     assert "before it may begin" in world.card().whole
 
 
+@pytest.mark.thorough
 async def test_a_hotfix_passes_a_freeze_with_one_signature_more(world: World) -> None:
     await jump(world, datetime(2026, 12, 1, 20, 0, tzinfo=UTC))
     answer = await told(world, "/release start v1.2.0 payments --type hotfix", channel="payments")
@@ -297,6 +305,7 @@ async def test_a_hotfix_passes_a_freeze_with_one_signature_more(world: World) ->
 # --- the queue ------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 async def test_three_in_a_row_come_in_the_order_in_which_they_were_signed(world: World) -> None:
     ids = {}
     for version in ("v1.2.0", "v1.3.0", "v1.3.1", "v1.4.0"):
@@ -323,6 +332,7 @@ async def test_three_in_a_row_come_in_the_order_in_which_they_were_signed(world:
     assert order == ["v1.2.0", "v1.4.0", "v1.3.1"]
 
 
+@pytest.mark.thorough
 async def test_one_that_could_not_begin_anyway_keeps_nobody_waiting(world: World) -> None:
     tuesday = await signed(world, "v1.2.0", "--plan tuesdays")
     assert tuesday.phase is Phase.QUEUED
@@ -332,6 +342,7 @@ async def test_one_that_could_not_begin_anyway_keeps_nobody_waiting(world: World
     assert (await world.rollout(tuesday.id)).phase is Phase.QUEUED
 
 
+@pytest.mark.thorough
 async def test_a_place_in_the_queue_is_told(world: World) -> None:
     await told(world, "/release lock the till database moves", "grace")
     for version in ("v1.2.0", "v1.3.0"):

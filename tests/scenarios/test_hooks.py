@@ -72,6 +72,7 @@ async def disk_full(world: World) -> None:
 # --- events ---------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 async def test_what_could_not_be_written_is_carried_out_when_it_can(world: World) -> None:
     await world.soaking(5, more="--plan watchful")
     await disk_full(world)
@@ -83,6 +84,7 @@ async def test_what_could_not_be_written_is_carried_out_when_it_can(world: World
     world.page_about("data loss was reported")
 
 
+@pytest.mark.thorough
 async def test_a_report_that_is_given_up_calls_somebody(world: World) -> None:
     await world.soaking(1, more="--plan patient")
     await disk_full(world)
@@ -93,6 +95,7 @@ async def test_a_report_that_is_given_up_calls_somebody(world: World) -> None:
     world.page_about("A report on checkout production could not be taken in (data_corruption)")
 
 
+@pytest.mark.thorough
 async def test_a_report_outlives_a_crash(world: World) -> None:
     await world.soaking(5)
     await said_to(world, "/hooks/events", json.dumps(REPORT))
@@ -101,6 +104,7 @@ async def test_a_report_outlives_a_crash(world: World) -> None:
     world.page_about("data corruption was reported")
 
 
+@pytest.mark.thorough
 async def test_a_report_that_comes_in_twice_counts_once(world: World) -> None:
     await world.soaking(5)
     await world.hook("/hooks/events", REPORT)
@@ -116,6 +120,7 @@ async def test_a_report_that_comes_in_twice_counts_once(world: World) -> None:
     world.page_about("data corruption was reported")
 
 
+@pytest.mark.thorough
 async def test_the_plan_says_what_an_event_does(world: World) -> None:
     rollout = await world.soaking(50, more="--plan watchful")
     answer = await world.hook("/hooks/events", REPORT | {"event": "slow-queries"})
@@ -200,6 +205,7 @@ def signed(world: World, body: str, *, age: float = 0, token: str = HOOK_TOKEN) 
     return {"X-Countersign-Timestamp": at, "X-Countersign-Signature": signature}
 
 
+@pytest.mark.thorough
 async def test_a_signed_report_is_taken_in_once_and_only_while_it_is_fresh(world: World) -> None:
     await world.soaking(5)
     body = json.dumps({key: value for key, value in REPORT.items() if key != "id"})
@@ -221,6 +227,7 @@ async def test_a_signed_report_is_taken_in_once_and_only_while_it_is_fresh(world
 # --- incidents and counts ---------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 async def test_an_incident_opens_and_closes_by_its_id(world: World) -> None:
     await world.soaking(5, more="--plan watchful")
     body: Json = {**REPORT, "incident": "major", "id": "INC-7", "detail": "carts are empty"}
@@ -247,6 +254,7 @@ async def test_reports_are_counted(world: World) -> None:
 # --- Alertmanager -----------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 async def test_a_critical_alert_holds_the_release(world: World) -> None:
     rollout = await world.soaking(5)
     answer = await alerted(world, alert())
@@ -273,6 +281,7 @@ async def test_a_plan_names_alerts_like_events(world: World) -> None:
     world.page_about("Alert SlowQueries (warning) fires")
 
 
+@pytest.mark.thorough
 async def test_the_same_alert_acts_once_and_a_new_beginning_anew(world: World) -> None:
     await world.soaking(5, more="--plan watchful")
     await alerted(world, alert())
@@ -293,6 +302,7 @@ async def test_the_same_alert_acts_once_and_a_new_beginning_anew(world: World) -
     world.page_about("HighErrorRate")
 
 
+@pytest.mark.thorough
 async def test_a_delivery_is_sorted_by_service_and_by_what_each_alert_does(world: World) -> None:
     await world.soaking(5, more="--plan watchful")
     answer = await alerted(
@@ -318,6 +328,7 @@ async def test_a_delivery_is_sorted_by_service_and_by_what_each_alert_does(world
     assert any("Alert LateBatch (warning)" in words for words in warned)
 
 
+@pytest.mark.thorough
 async def test_without_a_live_release_an_alert_is_answered_and_kept(world: World) -> None:
     answer = await alerted(world, alert())
     assert answer.status_code == 200

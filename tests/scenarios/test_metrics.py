@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.rollout import Phase
 from tests.scenarios.world import World
 
@@ -11,6 +13,7 @@ async def told(world: World) -> str:
     return (await world._to_bot.get("http://bot.test/metrics")).text
 
 
+@pytest.mark.thorough
 async def test_a_release_can_be_followed_in_the_bots_own_metrics(world: World) -> None:
     await world.start()
     await world.sign()

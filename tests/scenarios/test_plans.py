@@ -77,6 +77,7 @@ WAVES: Mapping[str, Sequence[Wave]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("plan", GOOD)
 def test_a_release_goes_from_the_request_to_its_end(plan: str) -> None:
     done = course(plan)
@@ -85,6 +86,7 @@ def test_a_release_goes_from_the_request_to_its_end(plan: str) -> None:
     assert [e.version for _, e in done.effects if isinstance(e, Retire)] == ["v1.1.0"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("plan", WAVES)
 def test_waves_have_their_traffic_begin_when_they_should_and_last_as_long(plan: str) -> None:
     assert course(plan).waves[: len(WAVES[plan])] == WAVES[plan]
@@ -216,6 +218,7 @@ def test_sarvanom_compares_three_waves_with_the_version_before(plan: str) -> Non
 # --- and when it does not go well -----------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_proofile_steps_back_to_five_percent_and_tries_the_quarter_again() -> None:
     done = Course("proofile-staged", proofile.GOOD)
     done.tick_all()

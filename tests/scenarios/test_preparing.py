@@ -155,6 +155,7 @@ async def test_an_item_on_the_card_is_ticked_with_its_button(
     assert not [v for v in world.card().values("tick_item") if "stages/merged" in v]
 
 
+@pytest.mark.thorough
 async def test_a_check_that_says_no_shows_its_words_and_is_run_again(
     world: World, move_in: Reports
 ) -> None:
@@ -191,6 +192,7 @@ async def in_staging(world: World, version: str) -> None:
     world.step = timedelta(seconds=1)
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-001")
 async def test_only_what_is_live_in_staging_goes_to_production(
     world: World, move_in: Reports
@@ -247,6 +249,7 @@ async def test_promote_starts_what_is_live_in_staging(world: World, move_in: Rep
     assert "say with --env where it should go" in world.whisper("mary")
 
 
+@pytest.mark.thorough
 async def test_promote_refuses_what_resolves_to_another_artifact(world: World) -> None:
     world.live_in("staging", "v1.3.0")
     world.retag("v1.3.0", OTHER)
@@ -256,6 +259,7 @@ async def test_promote_refuses_what_resolves_to_another_artifact(world: World) -
     assert f"v1.3.0 is now {OTHER}" in ended.reason
 
 
+@pytest.mark.thorough
 async def test_a_tick_that_is_taken_back_voids_what_was_signed(
     world: World, move_in: Reports
 ) -> None:
@@ -279,6 +283,7 @@ async def test_a_tick_that_is_taken_back_voids_what_was_signed(
     assert (await world.rollout()).phase is not Phase.AWAITING_APPROVAL
 
 
+@pytest.mark.thorough
 async def test_an_artifact_that_changed_meanwhile_is_ticked_anew(
     world: World, move_in: Reports
 ) -> None:
@@ -297,6 +302,7 @@ async def test_an_artifact_that_changed_meanwhile_is_ticked_anew(
     await world.say("mary", "/release cancel")
 
 
+@pytest.mark.thorough
 async def test_a_version_that_is_tagged_anew_while_items_are_open_is_ticked_anew(
     world: World, move_in: Reports
 ) -> None:
@@ -332,6 +338,7 @@ async def tick_rest_after(world: World) -> None:
     await world.say("ada", "/release tick scan")
 
 
+@pytest.mark.thorough
 async def test_with_everything_ticked_an_outage_of_the_target_only_delays_the_question(
     world: World, move_in: Reports
 ) -> None:
@@ -384,6 +391,7 @@ async def test_what_can_not_be_ticked_says_what_to_do(world: World, move_in: Rep
         assert said in world.whisper("grace")
 
 
+@pytest.mark.thorough
 async def test_a_release_without_lists_says_so(world: World) -> None:
     await world.start()
     await world.say("grace", "/release tick scan")
@@ -393,6 +401,7 @@ async def test_a_release_without_lists_says_so(world: World) -> None:
 # --- types and labels -----------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 async def test_a_type_chooses_the_plan_and_adds_a_seat(world: World, move_in: Reports) -> None:
     (await move_in()).write_text("fine", "utf-8")
     await world.say("mary", "/release start v2.0.0 --type major --label sensitive")

@@ -42,6 +42,7 @@ async def test_a_rollback_after_completion_installs_the_old_version_again(world:
     world.page_about("customers complain")
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-081", "S4-04c")
 async def test_a_rollback_during_the_watch_switches_without_installing(world: World) -> None:
     await world.start("v1.2.0")
@@ -70,6 +71,7 @@ async def test_a_broken_version_is_taken_back_without_anybody(world: World) -> N
     world.page_about("Rolling back to v1.0.0")
 
 
+@pytest.mark.thorough
 async def test_a_version_that_breaks_late_is_taken_back_late(world: World) -> None:
     await world.soaking(50, "v1.3.0")
     world.break_version("v1.3.0", 0.3)
@@ -78,6 +80,7 @@ async def test_a_version_that_breaks_late_is_taken_back_late(world: World) -> No
     world.page_about("Rolling back")
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-141")
 async def test_a_quarantined_version_needs_two_people_before_it_may_run_again(
     world: World,
@@ -107,6 +110,7 @@ def quarantined_id(card: object) -> str:
     return value.partition(":")[0]
 
 
+@pytest.mark.thorough
 async def test_a_second_release_waits_for_the_first_and_then_starts(world: World) -> None:
     await world.soaking(5, "v1.1.0")
     await world.start("v1.2.0")
@@ -120,6 +124,7 @@ async def test_a_second_release_waits_for_the_first_and_then_starts(world: World
     assert world.shop.weights == [5, 25, 50, 100] * 2
 
 
+@pytest.mark.thorough
 async def test_two_services_do_not_wait_for_each_other(world: World) -> None:
     await world.soaking(5, "v1.1.0")
     await world.say("mary", "/release start v1.2.0", channel="payments")
@@ -148,6 +153,7 @@ async def test_the_version_that_runs_already_is_not_released_again(world: World)
     assert world.shop.moves == []
 
 
+@pytest.mark.thorough
 async def test_a_plan_of_eight_days_takes_eight_days(world: World) -> None:
     world.shop.requests_per_second = 0.05
     world.step = timedelta(hours=4)
@@ -162,6 +168,7 @@ async def test_a_plan_of_eight_days_takes_eight_days(world: World) -> None:
         assert after.at - before.at >= timedelta(days=2).total_seconds()
 
 
+@pytest.mark.thorough
 async def test_a_status_is_posted_at_the_cadence_of_the_plan(world: World) -> None:
     world.step = timedelta(seconds=15)
     await world.soaking(10, "v1.2.0", "--plan careful")
@@ -182,6 +189,7 @@ async def test_a_person_advances_a_wave_that_asks_for_it(world: World) -> None:
     await world.until(Phase.COMPLETED, within=timedelta(hours=1))
 
 
+@pytest.mark.thorough
 async def test_a_question_of_a_wave_is_answered_by_its_role_alone(world: World) -> None:
     world.step = timedelta(seconds=5)
     await world.start("v1.2.0", "--plan guarded")
@@ -196,6 +204,7 @@ async def test_a_question_of_a_wave_is_answered_by_its_role_alone(world: World) 
     assert "Support sees nothing odd" in "".join(world.thread())
 
 
+@pytest.mark.thorough
 async def test_no_to_a_question_takes_everything_back(world: World) -> None:
     world.step = timedelta(seconds=5)
     await world.start("v1.2.0", "--plan guarded")

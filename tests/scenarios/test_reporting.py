@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from bot.domain.reports import open_of, reports_of
 from bot.domain.rollout import Phase
 from tests.scenarios.world import World
@@ -19,6 +21,7 @@ async def admin(world: World, args: str, verb: str = "event") -> tuple[int, str]
     return answer.status_code, answer.json()["message"]
 
 
+@pytest.mark.thorough
 async def test_an_event_typed_in_slack_does_what_the_plan_says(world: World) -> None:
     await world.soaking(5, more="--plan watchful")
     await world.say("ada", "/release event data_corruption carts lose their content")
@@ -26,6 +29,7 @@ async def test_an_event_typed_in_slack_does_what_the_plan_says(world: World) -> 
     world.page_about("data corruption was reported by <@U0ADA>: carts lose their content")
 
 
+@pytest.mark.thorough
 async def test_somebody_without_a_role_holds_it(world: World) -> None:
     await world.soaking(5, more="--plan watchful")
     await world.say("new", "/release event data-corruption checkout")
@@ -34,6 +38,7 @@ async def test_somebody_without_a_role_holds_it(world: World) -> None:
     world.page_about("somebody with a role decides whether it is rolled back")
 
 
+@pytest.mark.thorough
 async def test_reports_are_counted_listed_and_taken_back(world: World) -> None:
     await world.soaking(5, more="--plan watchful")
     await world.say("new", "/release report customer_issue cards are refused")
@@ -50,6 +55,7 @@ async def test_reports_are_counted_listed_and_taken_back(world: World) -> None:
     assert "Nothing is reported" in await told(world, "ada", "/release reports checkout")
 
 
+@pytest.mark.thorough
 async def test_a_critical_incident_holds_and_is_closed_by_a_role(world: World) -> None:
     await world.soaking(5, more="--plan watchful")
     await world.say("new", "/release incident open critical carts are empty")
@@ -69,6 +75,7 @@ async def test_an_incident_that_is_open_is_known_to_the_next_release(world: Worl
     assert world.said("Before anything moved: critical (incident).")
 
 
+@pytest.mark.thorough
 async def test_a_slip_of_the_pen_is_told_and_nothing_happens(world: World) -> None:
     await world.soaking(5)
     for line, words in (
@@ -85,6 +92,7 @@ async def test_a_slip_of_the_pen_is_told_and_nothing_happens(world: World) -> No
     assert (await world.rollout()).reports == ()
 
 
+@pytest.mark.thorough
 async def test_the_command_line_reports_and_closes_nothing(world: World) -> None:
     await world.soaking(5, more="--plan watchful")
     status, message = await admin(world, "data_loss checkout rows are gone")

@@ -52,6 +52,7 @@ async def rolled_back(world: World) -> None:
     await world.advance(seconds=30)
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-123", "P-091")
 async def test_a_critical_alert_is_posted_once_with_a_button_and_its_time(world: World) -> None:
     await alerted(world)
@@ -63,6 +64,7 @@ async def test_a_critical_alert_is_posted_once_with_a_button_and_its_time(world:
     world.pages()
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("P-099", "S4-07a")
 async def test_who_acknowledges_in_time_stops_the_clock(world: World) -> None:
     await alerted(world)
@@ -90,6 +92,7 @@ async def test_an_alert_that_nobody_acknowledges_is_said_again_louder_and_once(
     assert "have it handled" in world.whisper("grace")
 
 
+@pytest.mark.thorough
 async def test_the_clock_of_an_alert_goes_on_after_a_crash(world: World) -> None:
     await alerted(world)
     world.pages()
@@ -102,6 +105,7 @@ async def test_the_clock_of_an_alert_goes_on_after_a_crash(world: World) -> None
     assert not [text for text in world.pages() if "acknowledge" in text]
 
 
+@pytest.mark.thorough
 async def test_a_duty_of_a_role_is_not_done_by_somebody_else(world: World) -> None:
     await alerted(world)
     where = post_about(world, "C0CHECKOUT", "have it handled")
@@ -112,6 +116,7 @@ async def test_a_duty_of_a_role_is_not_done_by_somebody_else(world: World) -> No
     world.pages()
 
 
+@pytest.mark.thorough
 async def test_an_alert_that_ends_by_itself_ends_its_clocks(world: World) -> None:
     await alerted(world)
     world.break_version("v1.2.0", 0.0)
@@ -143,6 +148,7 @@ async def test_a_rollback_by_the_bot_has_its_steps_done_in_the_order_of_the_plan
     world.pages()
 
 
+@pytest.mark.thorough
 async def test_people_tick_what_the_bot_can_not_do(world: World) -> None:
     await rolled_back(world)
     card = world.card()
@@ -159,6 +165,7 @@ async def test_people_tick_what_the_bot_can_not_do(world: World) -> None:
     world.pages()
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("S-056", "S4-05")
 async def test_the_clocks_of_a_rollback_are_measured_against_the_plan(world: World) -> None:
     await rolled_back(world)
@@ -170,6 +177,7 @@ async def test_the_clocks_of_a_rollback_are_measured_against_the_plan(world: Wor
     world.pages()
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("P-105", "S4-06", "W-161", "S4-08b")
 async def test_the_cause_has_to_be_named_in_ten_minutes_and_a_post_mortem_held_in_a_day(
     world: World,
@@ -187,6 +195,7 @@ async def test_the_cause_has_to_be_named_in_ten_minutes_and_a_post_mortem_held_i
     world.page_about("hold the post-mortem within 1d")
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("P-060")
 async def test_a_step_back_shows_the_steps_of_its_wave(world: World) -> None:
     world.step = timedelta(minutes=1)
@@ -203,6 +212,7 @@ async def test_a_step_back_shows_the_steps_of_its_wave(world: World) -> None:
     world.pages()
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-147", "W-150")
 async def test_a_rollback_that_a_person_asks_for_has_the_steps_for_that(world: World) -> None:
     await world.soaking(10, more="--plan answered")
@@ -217,6 +227,7 @@ async def test_a_rollback_that_a_person_asks_for_has_the_steps_for_that(world: W
     world.pages()
 
 
+@pytest.mark.thorough
 async def test_who_breaks_the_glass_is_reminded_of_the_review(world: World) -> None:
     await world.soaking(10, more="--plan answered")
     await world.say("ada", "/rollback checkout --now payments fail")

@@ -16,6 +16,7 @@ async def test_the_requester_is_told_that_somebody_else_has_to_sign(world: World
     assert (await world.rollout()).request.signatures == ()  # type: ignore[union-attr]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("person", "words"),
     [
@@ -40,6 +41,7 @@ async def test_somebody_deactivated_after_the_card_was_drawn_can_not_sign(world:
     assert "deactivated" in world.whisper("dell")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("person", ["gus", "eve", "dell"])
 async def test_people_from_outside_can_not_even_pause_or_start(world: World, person: str) -> None:
     await world.soaking(5)
@@ -55,6 +57,7 @@ async def test_people_from_outside_can_not_even_pause_or_start(world: World, per
     assert (await world.rollout()).phase is Phase.SOAKING
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("X-37")
 async def test_somebody_without_a_role_may_pause_but_not_resume(world: World) -> None:
     await world.soaking(5)
@@ -70,6 +73,7 @@ async def test_a_guest_can_not_start_a_release(world: World) -> None:
     assert await world.rollouts() == []
 
 
+@pytest.mark.thorough
 async def test_a_second_click_by_one_person_counts_once(world: World) -> None:
     await world.start()
     seen = world.card()
@@ -97,6 +101,7 @@ async def test_a_click_on_a_card_of_a_decided_release_says_so(world: World) -> N
     assert "decided already" in world.whisper("alan")
 
 
+@pytest.mark.thorough
 async def test_a_signature_after_the_request_has_expired_is_refused(world: World) -> None:
     await world.start("v1.2.0", "--plan careful")
     seen = world.card()
@@ -133,6 +138,7 @@ async def test_those_who_have_not_signed_are_reminded(world: World) -> None:
     assert "Still waiting" in world.directs("grace")[1]
 
 
+@pytest.mark.thorough
 async def test_a_withdrawn_signature_no_longer_counts(world: World) -> None:
     await world.start()
     await world.click("ada", "approve")
@@ -143,6 +149,7 @@ async def test_a_withdrawn_signature_no_longer_counts(world: World) -> None:
     await world.until(Phase.SOAKING)
 
 
+@pytest.mark.thorough
 async def test_a_signature_may_be_withdrawn_while_the_release_is_queued(world: World) -> None:
     await world.soaking(5, "v1.1.0")
     await world.start("v1.2.0")
@@ -163,6 +170,7 @@ async def test_no_is_stronger_than_any_yes(world: World) -> None:
     assert world.shop.moves == []
 
 
+@pytest.mark.thorough
 async def test_no_counts_while_the_release_is_queued(world: World) -> None:
     await world.soaking(5, "v1.1.0")
     await world.start("v1.2.0")
@@ -173,6 +181,7 @@ async def test_no_counts_while_the_release_is_queued(world: World) -> None:
     assert (await world.rollout()).phase is Phase.REJECTED
 
 
+@pytest.mark.thorough
 async def test_somebody_who_loses_the_role_before_it_starts_is_asked_for_again(
     world: World,
 ) -> None:
@@ -189,6 +198,7 @@ async def test_somebody_who_loses_the_role_before_it_starts_is_asked_for_again(
     await world.until(Phase.QUEUED, Phase.PREPARING, Phase.SHIFTING, Phase.SOAKING)
 
 
+@pytest.mark.thorough
 async def test_a_version_that_points_elsewhere_after_it_was_signed_is_signed_again(
     world: World,
 ) -> None:
@@ -209,6 +219,7 @@ async def test_a_version_that_points_elsewhere_after_it_was_signed_is_signed_aga
     assert len((await world.rollout()).request.signatures) == 1  # type: ignore[union-attr]
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("C-049")
 async def test_a_plan_that_wants_comments_takes_no_bare_click(world: World) -> None:
     await world.start("v1.2.0", "--plan guarded")
@@ -250,6 +261,7 @@ async def test_nobody_signs_while_slack_does_not_say_who_somebody_is(world: Worl
     assert len((await world.rollout()).request.signatures) == 1  # type: ignore[union-attr]
 
 
+@pytest.mark.thorough
 async def test_a_release_waits_while_the_user_group_can_not_be_read(world: World) -> None:
     await world.start("v1.2.0", "--plan careful")
     await world.click("ada", "approve")
@@ -265,6 +277,7 @@ async def test_a_release_waits_while_the_user_group_can_not_be_read(world: World
     await world.until(Phase.SOAKING)
 
 
+@pytest.mark.thorough
 async def test_somebody_whom_the_configuration_no_longer_names_is_asked_for_again(
     world: World, tmp_path: Path
 ) -> None:

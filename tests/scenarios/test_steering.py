@@ -33,6 +33,7 @@ async def test_a_pause_holds_the_traffic_until_somebody_resumes(world: World, ty
     assert world.shop.weights == [5, 25, 50, 100]
 
 
+@pytest.mark.thorough
 @BOTH
 async def test_a_step_back_gives_the_traffic_of_the_wave_before_and_waits(
     world: World, typed: bool
@@ -49,6 +50,7 @@ async def test_a_step_back_gives_the_traffic_of_the_wave_before_and_waits(
     assert world.shop.weights == [5, 25, 5, 25, 50, 100]
 
 
+@pytest.mark.thorough
 @BOTH
 async def test_a_judged_wave_can_be_extended(world: World, typed: bool) -> None:
     world.step = timedelta(seconds=15)
@@ -64,6 +66,7 @@ async def test_a_judged_wave_can_be_extended(world: World, typed: bool) -> None:
     await world.until(Phase.JUDGING)
 
 
+@pytest.mark.thorough
 @BOTH
 async def test_an_advance_is_by_button_or_by_word(world: World, typed: bool) -> None:
     world.step = timedelta(seconds=15)
@@ -74,6 +77,7 @@ async def test_an_advance_is_by_button_or_by_word(world: World, typed: bool) -> 
     await world.until_that(lambda r: r.weight == 100)
 
 
+@pytest.mark.thorough
 async def test_nothing_shortens_a_soak(world: World) -> None:
     await world.soaking(25)
     await world.say("ada", "/release advance we are in a hurry")
@@ -81,6 +85,7 @@ async def test_nothing_shortens_a_soak(world: World) -> None:
     assert world.shop.weight == 25
 
 
+@pytest.mark.thorough
 @BOTH
 async def test_a_release_is_cancelled_before_traffic_moves(world: World, typed: bool) -> None:
     await world.start()
@@ -90,6 +95,7 @@ async def test_a_release_is_cancelled_before_traffic_moves(world: World, typed: 
     assert world.card().buttons == []
 
 
+@pytest.mark.thorough
 async def test_a_release_that_has_touched_the_target_is_not_cancelled(world: World) -> None:
     await world.soaking(5)
     await world.say("mary", "/release cancel")
@@ -97,6 +103,7 @@ async def test_a_release_that_has_touched_the_target_is_not_cancelled(world: Wor
     assert (await world.rollout()).phase is Phase.SOAKING
 
 
+@pytest.mark.thorough
 async def test_a_broken_limit_that_asks_for_a_pause_pauses(world: World) -> None:
     world.step = timedelta(seconds=5)
     await world.start("v1.3.0", "--plan guarded")
@@ -119,6 +126,7 @@ async def careful(world: World) -> Rollout:
     return await world.soaking(10, "v1.2.0", "--plan careful")
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-142", "W-144", "W-146", "S3-02", "X-23")
 async def test_a_rollback_that_wants_two_people_stops_the_rise_at_once(world: World) -> None:
     await careful(world)
@@ -138,6 +146,7 @@ async def test_a_rollback_that_wants_two_people_stops_the_rise_at_once(world: Wo
     world.page_about("customers complain")
 
 
+@pytest.mark.thorough
 async def test_a_rollback_turned_down_can_be_resumed(world: World) -> None:
     await careful(world)
     await world.say("alan", "/rollback a bad feeling")
@@ -147,6 +156,7 @@ async def test_a_rollback_turned_down_can_be_resumed(world: World) -> None:
     await world.until_that(lambda r: r.weight == 50)
 
 
+@pytest.mark.thorough
 async def test_a_release_can_not_be_resumed_while_a_rollback_waits(world: World) -> None:
     await careful(world)
     await world.say("alan", "/rollback a bad feeling")
@@ -172,6 +182,7 @@ async def test_one_person_breaks_the_glass_with_a_reason_in_the_form(world: Worl
     world.page_about("Review it within 24 h")
 
 
+@pytest.mark.thorough
 async def test_the_glass_is_broken_by_word_with_a_reason_only(world: World) -> None:
     await careful(world)
     await world.say("grace", "/rollback --now")
@@ -181,6 +192,7 @@ async def test_the_glass_is_broken_by_word_with_a_reason_only(world: World) -> N
     world.page_about("broke the glass")
 
 
+@pytest.mark.thorough
 async def test_somebody_without_a_role_does_not_roll_back(world: World) -> None:
     await world.soaking(25)
     await world.say("new", "/rollback now")
@@ -188,6 +200,7 @@ async def test_somebody_without_a_role_does_not_roll_back(world: World) -> None:
     assert world.shop.weight == 25
 
 
+@pytest.mark.thorough
 async def test_a_rollback_works_while_slack_does_not_say_who_somebody_is(world: World) -> None:
     await world.soaking(25)
     world.slack_fails("users.info", "500", times=1000)
@@ -198,6 +211,7 @@ async def test_a_rollback_works_while_slack_does_not_say_who_somebody_is(world: 
     world.page_about("the tills are down")
 
 
+@pytest.mark.thorough
 async def test_a_rollback_signed_by_two_works_while_slack_does_not_say_who_they_are(
     world: World,
 ) -> None:
@@ -210,6 +224,7 @@ async def test_a_rollback_signed_by_two_works_while_slack_does_not_say_who_they_
     world.page_about("the tills are down")
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-142", "S-115")
 async def test_a_rollback_names_the_version_it_means(world: World) -> None:
     await world.soaking(25)
@@ -221,6 +236,7 @@ async def test_a_rollback_names_the_version_it_means(world: World) -> None:
     world.page_about("this one")
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-143")
 async def test_a_rollback_asked_for_twice_is_done_once(world: World) -> None:
     await world.soaking(25)
@@ -235,6 +251,7 @@ async def test_a_rollback_asked_for_twice_is_done_once(world: World) -> None:
     world.page_about("Rolling back")
 
 
+@pytest.mark.thorough
 async def test_an_expired_rollback_request_leaves_the_release_paused(world: World) -> None:
     await careful(world)
     await world.say("alan", "/rollback a bad feeling")
@@ -247,6 +264,7 @@ async def test_an_expired_rollback_request_leaves_the_release_paused(world: Worl
     assert "resume" in world.card().buttons
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-143", "W-144")
 async def test_a_rollback_of_a_release_that_is_complete_can_want_two_people(world: World) -> None:
     world.step = timedelta(seconds=15)

@@ -55,6 +55,7 @@ async def test_ten_thousand_characters_get_one_short_answer(world: World) -> Non
     assert len(answer) < 3000
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text",
     [
@@ -124,6 +125,7 @@ async def test_a_preview_shows_the_schedule_and_changes_nothing(world: World) ->
     assert await world.rollouts() == []
 
 
+@pytest.mark.thorough
 async def test_looking_tells_where_releases_stand(world: World) -> None:
     rollout = await world.soaking(5)
     status = await told(world, "/release status")
@@ -150,6 +152,7 @@ async def test_a_verb_that_could_mean_two_releases_asks_which(world: World) -> N
         assert rollout.id in answer
 
 
+@pytest.mark.thorough
 async def test_a_channel_without_a_service_asks_which(world: World) -> None:
     answer = await told(world, "/release start v1.2.0", channel="releases")
     assert "checkout, payments" in answer
@@ -211,6 +214,7 @@ async def test_who_and_when_are_told_in_words_where_no_slack_fills_them_in(world
     assert "[" not in message
 
 
+@pytest.mark.thorough
 async def test_a_schedule_of_a_minute_is_told_by_the_second(world: World) -> None:
     asked = {"verb": "preview", "args": "v1.2.0 checkout --plan quickstart", "person": "grace"}
     answer = await world.hook("/admin/release", asked)

@@ -40,6 +40,7 @@ def submitted(view: dict[str, Any], given: dict[str, Any]) -> dict[str, str]:
     return filled_in(values)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scene", SCENES)
 def test_every_dialog_is_one_that_slack_opens(scene: str) -> None:
     rollout = SCENES[scene]()

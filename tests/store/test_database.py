@@ -142,6 +142,7 @@ async def test_a_unit_is_repeated_when_the_database_asks_for_it(store: Store) ->
     assert len(calls) == 3
 
 
+@pytest.mark.thorough
 async def test_a_unit_is_not_repeated_for_ever_nor_for_a_mistake(store: Store) -> None:
     calls: list[type] = []
 

@@ -96,6 +96,7 @@ async def test_a_claim_taken_up_again_by_the_same_worker_is_another_claim(store:
     assert not await store.transact(lambda c: outbox.held(c, lost, HASTY.owner))
 
 
+@pytest.mark.thorough
 async def test_a_renewed_claim_is_not_taken_over(store: Store) -> None:
     await begin(store)
     await happen(store, Told((Say("one"),)))

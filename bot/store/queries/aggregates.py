@@ -2,10 +2,22 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Table, and_, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    RowMapping,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.queries.leases import Claimant, lease_clock
@@ -22,10 +34,14 @@ class Due(msgspec.Struct, frozen=True):
 
 def fetch(conn: Connection, table: Table, id_: str, *, lock: bool) -> RowMapping | None:
     """The row of an aggregate. lock: nobody else may change it until the unit ends."""
-    statement = select(table).where(table.c.id == id_)
-    if lock:
-        statement = statement.with_for_update()
-    return conn.execute(statement).mappings().one_or_none()
+    return conn.execute(_by_id(table, lock), {"wanted": id_}).mappings().one_or_none()
+
+
+@cache
+def _by_id(table: Table, lock: bool) -> Select[Any]:
+    """Built once, as `_due` is: building takes longer than asking."""
+    statement = select(table).where(table.c.id == bindparam("wanted"))
+    return statement.with_for_update() if lock else statement
 
 
 def add(conn: Connection, table: Table, values: Mapping[str, Any]) -> bool:
@@ -58,15 +74,8 @@ def claim_due(
     write is refused; effects that wait go on under the new fence.
     """
     clock = lease_clock(conn, now)
-    free = or_(table.c.lease_until.is_(None), table.c.lease_until <= clock)
-    due = (
-        select(table.c.id, table.c.revision, table.c.fence, table.c.lease_owner)
-        .where(table.c.next_check_at <= now, free, table.c.schema <= claimant.schema)
-        .order_by(table.c.next_check_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    rows = conn.execute(due).all()
+    asked = {"clock": clock, "now": now, "newest_schema": claimant.schema, "most": limit}
+    rows = conn.execute(_due(table), asked).all()
     orphans = [row.id for row in rows if row.lease_owner is not None]
     if rows:
         lease = {"lease_owner": claimant.owner, "lease_until": clock + claimant.lease}
@@ -75,6 +84,20 @@ def claim_due(
     for id_ in orphans:
         _new_fence(conn, table, id_)
     return [Due(row.id, row.revision, row.fence + (row.id in orphans)) for row in rows]
+
+
+@cache
+def _due(table: Table) -> Select[Any]:
+    clock = bindparam("clock", type_=table.c.lease_until.type)
+    now = bindparam("now", type_=table.c.next_check_at.type)
+    free = or_(table.c.lease_until.is_(None), table.c.lease_until <= clock)
+    return (
+        select(table.c.id, table.c.revision, table.c.fence, table.c.lease_owner)
+        .where(table.c.next_check_at <= now, free, table.c.schema <= bindparam("newest_schema"))
+        .order_by(table.c.next_check_at)
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(skip_locked=True)
+    )
 
 
 def _new_fence(conn: Connection, table: Table, id_: str) -> None:

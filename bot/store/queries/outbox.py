@@ -99,22 +99,32 @@ def add(conn: Connection, entry: Entry, now: datetime) -> None:
 
 def _take_place(conn: Connection, entry: Entry, now: datetime) -> tuple[datetime, int, bool]:
     """What the new row inherits: a wait that Slack asked for is not forgotten with the old one."""
-    waiting = and_(outbox.c.stream == entry.stream, outbox.c.state == "pending")
-    old = conn.execute(
-        select(
-            func.max(outbox.c.next_attempt_at, type_=outbox.c.next_attempt_at.type),
-            func.max(outbox.c.attempts),
-            func.count().filter(outbox.c.uncertain),
-        ).where(waiting)
-    ).one()
-    done = select(outbox.c.finished_at).where(
-        outbox.c.stream == entry.stream, outbox.c.state == "done"
-    )
-    last = conn.execute(done.order_by(outbox.c.id.desc()).limit(1)).scalar()
-    values = {"state": "cancelled", "finished_at": now, "error": f"superseded by {entry.key}"}
-    conn.execute(update(outbox).where(waiting).values(**values))
+    here = {"here": entry.stream}
+    old = conn.execute(_waiting(), here).one()
+    last = conn.execute(_last_done(), here).scalar()
+    if old[1] is not None:
+        waiting = and_(outbox.c.stream == entry.stream, outbox.c.state == "pending")
+        values = {"state": "cancelled", "finished_at": now, "error": f"superseded by {entry.key}"}
+        conn.execute(update(outbox).where(waiting).values(**values))
     begin = max(moment for moment in (now, old[0], last and last + entry.pace) if moment)
     return begin, old[1] or 0, bool(old[2])
+
+
+@cache
+def _waiting() -> Select[Any, Any, int]:
+    return select(
+        func.max(outbox.c.next_attempt_at, type_=outbox.c.next_attempt_at.type),
+        func.max(outbox.c.attempts),
+        func.count().filter(outbox.c.uncertain),
+    ).where(outbox.c.stream == bindparam("here"), outbox.c.state == "pending")
+
+
+@cache
+def _last_done() -> Select[Any]:
+    done = select(outbox.c.finished_at).where(
+        outbox.c.stream == bindparam("here"), outbox.c.state == "done"
+    )
+    return done.order_by(outbox.c.id.desc()).limit(1)
 
 
 @cache
