@@ -253,3 +253,47 @@ class Chat(Protocol):
         ...
 
     async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None: ...
+
+
+class Announcement(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice that was approved, as it goes out to those outside the team.
+
+    event: the id of the maintenance or incident, the same for all of its notices. sequence: the
+    number of this notice in it, from 0. kind: maintenance or incident. status: scheduled,
+    rescheduled, in_progress, verifying, completed, cancelled, investigating, identified, monitoring
+    or resolved. title: what it is about, without the status. starts_at, ends_at: of a maintenance,
+    aware, UTC. components: names of what is affected, as the status page knows them.
+    """
+
+    event: str
+    sequence: int
+    kind: str
+    status: str
+    service: str
+    title: str
+    subject: str
+    text: str
+    html: str = ""
+    language: str = "en"
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    components: Sequence[str] = ()
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """What came of a publication. reference: the far side's name of it; link: where it is seen."""
+
+    reference: str = ""
+    link: str = ""
+
+
+class Publisher(Protocol):
+    """One way to reach people outside the team. Raises TemporaryError, PermanentError."""
+
+    async def destinations(self, announcement: Announcement) -> Sequence[str]:
+        """Where it goes: addresses, channels, a page. Each is published to by itself."""
+        ...
+
+    async def publish(self, announcement: Announcement, destination: str, key: str) -> Delivered:
+        """Publish once. key: the same for each try; what has gone out with it is not repeated."""
+        ...

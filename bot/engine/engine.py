@@ -84,7 +84,11 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Tools(msgspec.Struct, frozen=True):
-    """What the parts of further kinds are made with."""
+    """What the parts of further kinds are made with.
+
+    starts: what is done about effects that ask for something of another kind; filled once all
+    parts are made.
+    """
 
     store: Store
     catalogue: Catalogue
@@ -96,6 +100,7 @@ class Tools(msgspec.Struct, frozen=True):
     new_id: Callable[[], str]
     compile_plan: Compile
     refresh_homes: Callable[[], Awaitable[None]]
+    starts: Mapping[type, Start]
 
 
 Parts = Callable[[Tools], Sequence[Part]]
@@ -159,6 +164,7 @@ class Engine:
             self.delivery,
             self._errands,
         )
+        starts: dict[type, Start] = {}
         tools = Tools(
             store,
             catalogue,
@@ -170,10 +176,11 @@ class Engine:
             new_id,
             compile_plan,
             self.posting.homes,
+            starts,
         )
         look = RolloutLook(catalogue, clock, options.longest_gap)
         parts = more(tools)
-        starts = {effect: do for part in parts for effect, do in part.starts.items()}
+        starts.update({effect: do for part in parts for effect, do in part.starts.items()})
         performer = RolloutPerformer(changes, checks, self.posting, starts)
         locking = LockPerformer(store, clock, self.delivery, presenter, self.holds, self.rollouts)
         ours = (Part(self.rollouts, performer, look), Part(lock_kind(), locking, LockLook()))
