@@ -7,7 +7,7 @@ from bot.domain.authority import Act, refusal
 from bot.domain.conditions import Action
 from bot.domain.events import HookFired, PostThread
 from bot.domain.reports import STANDING, Report, alarms, note, reports_of, snake, words
-from bot.domain.rollout import BEFORE_TRAFFIC, MEASURING, Phase, Rollout
+from bot.domain.rollout import BEFORE_TRAFFIC, Phase, Rollout
 from bot.domain.steps import Decision, change, halt, pause, roll_back, show, step_back
 
 LOUD = 10
@@ -31,7 +31,7 @@ def hook(rollout: Rollout, event: HookFired, now: datetime) -> Decision:
     after = change(rollout, reports=noted.reports)
     if not noted.news or rollout.phase is Phase.ROLLING_BACK:
         return after, ()
-    if after.phase in MEASURING and not after.op_key:
+    if after.watched:
         after = change(after, next_check_at=now)  # conditions may count it
     if event.source == "alarm" and alarms(after) > LOUD and _says_nothing_new(after, event):
         return after, show()

@@ -8,7 +8,16 @@ event that has no meaning in a phase (a late timer, a reply to an older change) 
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from bot.domain import choosing, preparing, ramp, requests, signatures, waiting
+from bot.domain import (
+    choosing,
+    judging,
+    moving,
+    preparing,
+    ramp,
+    requests,
+    signatures,
+    waiting,
+)
 from bot.domain.aftermath import begun, follow
 from bot.domain.approvals import recheck
 from bot.domain.breaches import hook, standing
@@ -49,12 +58,11 @@ from bot.domain.events import (
     Withdrawn,
 )
 from bot.domain.hold_events import HoldsSeen, LineStarted, LineStopped
-from bot.domain.judging import look
 from bot.domain.people import Actor
 from bot.domain.plan import Plan
 from bot.domain.regular import beginning
 from bot.domain.reports import merged
-from bot.domain.rollout import BEFORE_TRAFFIC, Phase, Rollout
+from bot.domain.rollout import BEFORE_TRAFFIC, MEASURING, Phase, Rollout
 from bot.domain.steps import (
     QUEUE_CHECK,
     TRAFFIC_TOLERANCE,
@@ -137,7 +145,7 @@ def _decide(rollout: Rollout, event: RolloutEvent, now: datetime) -> Decision:
         case OpFailed() | OpDelayed():
             return _trouble(rollout, event, now)
         case Measured():
-            return look(rollout, event, now)
+            return _look(rollout, event, now)
         case Ticked():
             return _tick(rollout, now)
         case Signed() | Rejected() | Withdrawn() | QuarantineReleaseSigned():
@@ -157,6 +165,13 @@ def _decide(rollout: Rollout, event: RolloutEvent, now: datetime) -> Decision:
             return hook(rollout, event, now)
         case _:
             assert_never(event)
+
+
+def _look(rollout: Rollout, event: Measured, now: datetime) -> Decision:
+    if not rollout.watched:
+        return rollout, ()
+    look = judging.look if rollout.phase in MEASURING else moving.look
+    return look(rollout, event, now)
 
 
 def _preflight(

@@ -51,21 +51,19 @@ EXTENSIONS = 4
 
 def look(rollout: Rollout, event: Measured, now: datetime) -> Decision:
     """Fold a measurement in and decide."""
-    if rollout.phase not in MEASURING:
-        return rollout, ()
     event = weighed(rollout, event)
     measured = fold_in(rollout, event, now)
-    watched, verdicts = facts.tell(*_watch(measured, event.measurements, now), now)
-    broken = _broken(watched, verdicts)
+    watched, verdicts = facts.tell(*watched_limits(measured, event.measurements, now), now)
+    broken = broken_limit(watched, verdicts)
     if broken is not None:
-        return _break(watched, *broken, verdicts, now)
-    watched, said = _alerts(watched, verdicts)
+        return broke(watched, *broken, verdicts, now)
+    watched, said = alerting(watched, verdicts)
     drifted = _drift(watched, event.seen, now)
     if drifted is not None:
         held, announced = drifted
         return held, (*announced, *said)
-    blind = _blindness(event, watched)
-    seeing = _note_blindness(watched, blind, now)
+    blind = blindness(event, watched)
+    seeing = note_blindness(watched, blind, now)
     mistake = _mistake(event, watched)
     if mistake:
         text = f"The plan asks for what can't be read: {mistake}. Correct it, or roll back."
@@ -78,11 +76,11 @@ def look(rollout: Rollout, event: Measured, now: datetime) -> Decision:
             return seeing, said
     counts = not blind and rollout.phase is not Phase.PAUSED
     served = serve(seeing, event.covered, now) if counts else seeing
-    decided, effects = _go_on(_aimed(served, now), now)
-    return _report(decided, (*said, *effects), now)
+    decided, effects = _go_on(aimed(served, now), now)
+    return report(decided, (*said, *effects), now)
 
 
-def _aimed(rollout: Rollout, now: datetime) -> Rollout:
+def aimed(rollout: Rollout, now: datetime) -> Rollout:
     """Look again when a window or the soak ends, if that is before the next poll.
 
     A window is judged by the first look after its end, so a poll that misses it by a little would
@@ -101,9 +99,10 @@ def _conditions(rollout: Rollout) -> Sequence[Condition]:
     return [c for c in known if c.kind == "if" and not facts.own(c, rollout)]
 
 
-def _watch(
+def watched_limits(
     rollout: Rollout, measurements: Sequence[Measurement], now: datetime
 ) -> tuple[Rollout, Mapping[str, Verdict]]:
+    """Every measured trigger and alert with this look taken in, and what each says now."""
     others = {c.id for c in (*rollout.current_wave.gates, *facts.told_of(rollout))}
     watchers = {name: each for name, each in rollout.watchers.items() if name in others}
     verdicts: dict[str, Verdict] = {}
@@ -115,10 +114,12 @@ def _watch(
     return change(rollout, watchers=watchers), verdicts
 
 
-def _broken(rollout: Rollout, verdicts: Mapping[str, Verdict]) -> tuple[Condition, Action] | None:
+def broken_limit(
+    rollout: Rollout, verdicts: Mapping[str, Verdict]
+) -> tuple[Condition, Action] | None:
     """The worst satisfied trigger, the one that takes most traffic away, and what it does now."""
     order = [Action.ROLLBACK, Action.STEP_BACK, Action.PAUSE]
-    if rollout.phase is Phase.PAUSED:
+    if rollout.phase in {Phase.PAUSED, Phase.STEPPING_BACK}:
         order = order[:1]
     satisfied = [
         (trigger, does(trigger, rollout.watchers[trigger.id]))
@@ -129,7 +130,7 @@ def _broken(rollout: Rollout, verdicts: Mapping[str, Verdict]) -> tuple[Conditio
     return min(hit, key=lambda found: order.index(found[1])) if hit else None
 
 
-def _break(
+def broke(
     rollout: Rollout,
     condition: Condition,
     do: Action,
@@ -139,8 +140,8 @@ def _break(
     """A broken limit, with the alerts where it is they that broke it."""
     if not facts.own(condition, rollout):
         return _carry_out(rollout, condition, do, now)
-    alerting, said = _alerts(rollout, verdicts)
-    broken, effects = _carry_out(alerting, condition, do, now)
+    alarmed, said = alerting(rollout, verdicts)
+    broken, effects = _carry_out(alarmed, condition, do, now)
     return broken, (*effects, *said)
 
 
@@ -156,7 +157,7 @@ def _carry_out(rollout: Rollout, condition: Condition, do: Action, now: datetime
     return breach(rollout, now, do, why)
 
 
-def _alerts(
+def alerting(
     rollout: Rollout, verdicts: Mapping[str, Verdict]
 ) -> tuple[Rollout, tuple[Effect, ...]]:
     """Alerts and notify-triggers are said when they begin, and again when they begin anew."""
@@ -202,7 +203,7 @@ def _difference(rollout: Rollout, seen: Seen) -> str:
     return ""
 
 
-def _blindness(event: Measured, rollout: Rollout) -> str:
+def blindness(event: Measured, rollout: Rollout) -> str:
     """What can't be seen now; no traffic on the candidate means nothing to see there."""
     if event.seen is None:
         return event.blind or "the deployer doesn't say what runs"
@@ -230,7 +231,8 @@ def _mistake(event: Measured, rollout: Rollout) -> str:
     return next(iter(wrong), "")
 
 
-def _note_blindness(rollout: Rollout, blind: str, now: datetime) -> Rollout:
+def note_blindness(rollout: Rollout, blind: str, now: datetime) -> Rollout:
+    """Since when nothing is known; None when something is."""
     if not blind:
         reason = "" if rollout.reason == UNSEEN else rollout.reason
         return change(rollout, blind_since=None, reason=reason)
@@ -372,7 +374,7 @@ def _what_helps(finding: Finding) -> str:
     return "More traffic does not help. Extend, advance by your own decision, or roll back"
 
 
-def _report(rollout: Rollout, effects: tuple[Effect, ...], now: datetime) -> Decision:
+def report(rollout: Rollout, effects: tuple[Effect, ...], now: datetime) -> Decision:
     """Keep the card fresh and post at the plan's cadence, on top of what was decided."""
     more: list[Effect] = []
     reported = rollout

@@ -81,6 +81,7 @@ def confirmed(rollout: Rollout, weight: float, now: datetime) -> Rollout:
         blind_since=None,
         marks=(*rollout.marks[:-1], mark),
         next_check_at=now,
+        fence=rollout.fence + 1,
     )
 
 

@@ -64,6 +64,9 @@ HOLDING = frozenset(
 MEASURING = frozenset({Phase.SOAKING, Phase.JUDGING, Phase.PAUSED, Phase.WATCHING})
 """Traffic is on the candidate and stands still: metrics are read and drift is looked for."""
 
+MOVING = frozenset({Phase.SHIFTING, Phase.STEPPING_BACK, Phase.PROMOTING})
+"""Traffic is on its way between the two sides, which may take the target a while."""
+
 ENDED = frozenset(
     {Phase.COMPLETED, Phase.ROLLED_BACK, Phase.REJECTED, Phase.EXPIRED, Phase.CANCELLED}
 )
@@ -208,6 +211,11 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def live(self) -> bool:
         """Whether it holds its target."""
         return self.phase in HOLDING
+
+    @property
+    def watched(self) -> bool:
+        """Whether its limits are looked at: traffic is on the candidate, or on its way there."""
+        return self.phase in MEASURING or (self.phase in MOVING and self.touched)
 
     @property
     def ended(self) -> bool:

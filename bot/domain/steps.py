@@ -64,13 +64,13 @@ def deploy(rollout: Rollout, effect: Effect, *others: Effect) -> Decision:
     """Ask the deployer for one change and wait for exactly that one.
 
     The new fence takes back what was asked before and not sent yet, and refuses a look that began
-    before: what it saw belongs to other traffic.
+    before: what it saw belongs to other traffic. Limits are looked at while the change goes on.
     """
     waiting = change(
         rollout,
         op_key=key_of_next(rollout),
         op_trouble="",
-        next_check_at=None,
+        next_check_at=rollout.next_check_at or rollout.phase_since if rollout.watched else None,
         fence=rollout.fence + 1,
     )
     return waiting, (effect, *others)
@@ -134,7 +134,10 @@ def put_back(rollout: Rollout, *others: Effect) -> Decision:
 
 
 def begin_soak(rollout: Rollout, weight: float, now: datetime) -> Rollout:
-    """The wave's traffic is confirmed: its clock and its counters begin now."""
+    """The wave's traffic is confirmed: its clock and its counters begin now.
+
+    The new fence refuses a look that began while the traffic was on its way.
+    """
     mark = Mark(rollout.wave, weight, now)
     return enter(
         rollout,
@@ -154,6 +157,7 @@ def begin_soak(rollout: Rollout, weight: float, now: datetime) -> Rollout:
         meter=begin_wave(rollout.meter, rollout.current_wave.id, now),
         marks=(*rollout.marks, mark),
         next_check_at=now,
+        fence=rollout.fence + 1,
     )
 
 

@@ -15,7 +15,7 @@ from bot.domain.conditions import Condition
 from bot.domain.events import Measured, Ticked
 from bot.domain.gates import needs
 from bot.domain.metering import due
-from bot.domain.rollout import MEASURING, Rollout
+from bot.domain.rollout import Rollout
 from bot.domain.samples import Measurement, Reading, Track, Unknown
 from bot.engine.catalogue import Catalogue, ServiceTarget, UnknownTargetError
 from bot.engine.changes import seen_in
@@ -73,7 +73,7 @@ class RolloutLook:
 
     async def look(self, rollout: Rollout) -> Measured | Ticked:
         """Read all that is due, at the same time; what can't be read is said, not raised."""
-        if rollout.phase not in MEASURING:
+        if not rollout.watched:
             return Ticked()
         try:
             place = self._catalogue.target(rollout.service, rollout.environment)
@@ -87,7 +87,7 @@ class RolloutLook:
 
     def failed(self, rollout: Rollout, reason: str) -> Measured | Ticked:
         """Nothing was seen; when that goes on, people are called."""
-        if rollout.phase not in MEASURING:
+        if not rollout.watched:
             return Ticked()
         return Measured((), timedelta(), None, f"looking fails ({reason[:200]})")
 

@@ -281,3 +281,20 @@ async def test_a_rollback_of_a_release_that_is_complete_can_want_two_people(worl
     await world.until(Phase.ROLLED_BACK)
     assert world.shop.current.release.version == "v1.0.0"
     world.page_about("Rolling back")
+
+
+@pytest.mark.thorough
+async def test_a_version_that_breaks_while_a_slow_target_moves_traffic_is_taken_back(
+    world: World,
+) -> None:
+    await world.soaking(5)
+    world.deployer_fails(503, times=1000)
+    await world.until(Phase.SHIFTING)
+    world.break_version("v1.2.0", 0.5)
+    back = await world.until(Phase.ROLLING_BACK, within=timedelta(seconds=10))
+    assert back.weight == 5
+    assert "error_rate > 5%" in back.rollback_reason
+    world.deployer.troubles.clear()
+    await world.until(Phase.ROLLED_BACK)
+    assert world.shop.weight == 0
+    world.page_about("Rolling back")
