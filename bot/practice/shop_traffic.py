@@ -83,8 +83,7 @@ class ShopTraffic:
             self._load.cancel()
             with suppress(asyncio.CancelledError):
                 await self._load
-        for server in self._servers:
-            server.close()
+        await self._refuse()
         pools = [*self._upstreams, *([self._front] if self._front else [])]
         # What was accepted a moment ago becomes a task only now, and may have opened one more.
         for _ in range(_SETTLING):
@@ -97,6 +96,20 @@ class ShopTraffic:
         for server in self._servers:
             await server.wait_closed()
         await _settled()
+
+    async def _refuse(self) -> None:
+        """Accept no one any more, and only then close the sockets that listen.
+
+        A server that is closed between the two halves of asyncio's accept loses the connection
+        without closing it.
+        """
+        loop = asyncio.get_running_loop()
+        for server in self._servers:
+            for listening in server.sockets:
+                loop.remove_reader(listening.fileno())
+        await _settled()
+        for server in self._servers:
+            server.close()
 
     async def _listen(self, answer: Callable[[], Awaitable[bytes]]) -> int:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
