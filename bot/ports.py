@@ -41,6 +41,12 @@ class PermanentError(Exception):
         self.code = code
 
 
+SHUT_OUT = frozenset(
+    {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
+)
+"""Codes of a chat that lets the bot do nothing at all any more."""
+
+
 class Target(msgspec.Struct, frozen=True):
     """Where a version runs: one environment of one service."""
 
@@ -253,6 +259,11 @@ class Chat(Protocol):
         ...
 
     async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None: ...
+
+    def silent(self) -> str:
+        """Why nothing can be said just now: the token is refused, or there has been no answer for
+        two minutes. "" when the last call went well, or none was made."""
+        ...
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):

@@ -149,15 +149,16 @@ class OpDelayed(Event, frozen=True):
 class Measured(Event, frozen=True):
     """A look at a live rollout.
 
-    covered: how much of the time since the last look counts for the soak; bounded by a monotonic
-        clock, so that a jump of the wall clock can't shorten a soak.
-    seen: what runs, None when it could not be read (`blind` says why).
+    covered: how much of the time since the last look counts for the soak, by a clock that never
+        jumps. seen: what runs, None when it could not be read (`blind` says why). mute: why people
+        can't be told anything just now, "" when they can.
     """
 
     measurements: tuple[Measurement, ...]
     covered: timedelta
     seen: Seen | None
     blind: str = ""
+    mute: str = ""
 
 
 class Ticked(Event, frozen=True):

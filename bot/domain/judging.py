@@ -52,7 +52,7 @@ EXTENSIONS = 4
 def look(rollout: Rollout, event: Measured, now: datetime) -> Decision:
     """Fold a measurement in and decide."""
     event = weighed(rollout, event)
-    measured = fold_in(rollout, event, now)
+    measured = fold_in(change(rollout, mute=event.mute), event, now)
     watched, verdicts = facts.tell(*watched_limits(measured, event.measurements, now), now)
     broken = broken_limit(watched, verdicts)
     if broken is not None:
@@ -265,7 +265,8 @@ def _go_on(rollout: Rollout, now: datetime) -> Decision:
             return _soak(rollout, now)
         case Phase.WATCHING:
             over = rollout.soak_done >= rollout.the_plan.keep_previous and not rollout.op_key
-            return retire(rollout) if over and rollout.blind_since is None else (rollout, ())
+            sure = rollout.blind_since is None and not rollout.mute
+            return retire(rollout) if over and sure else (rollout, ())
         case _:
             return rollout, ()
 
@@ -281,7 +282,8 @@ def _soak(rollout: Rollout, now: datetime) -> Decision:
     if evident is not None:  # more of the soak would only put it off
         on_breach = Action(rollout.current_wave.on_breach)
         return breach(rollout, now, on_breach, _failed_words(evident))
-    if rollout.blind_since is None and ramp.step_left(rollout) == timedelta():
+    sure = rollout.blind_since is None and not rollout.mute
+    if sure and ramp.step_left(rollout) == timedelta():
         return ramp.climb(rollout, now)
     if rollout.soak_left > timedelta():
         return rollout, ()
@@ -322,6 +324,8 @@ def _judge(rollout: Rollout, now: datetime) -> Decision:
         return _hold(rollout, opening_words(rollout, now))
     if wave.asks:
         return _hold(rollout, "The wave passed. Somebody has to press Advance.")
+    if rollout.mute:
+        return _hold(rollout, "Waiting until people can be told again.", rollout.mute)
     return next_wave(rollout, now)
 
 

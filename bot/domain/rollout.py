@@ -173,6 +173,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     options: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
     drift: str = ""
+    mute: str = ""
     measured_at: datetime | None = None
     carded_at: datetime | None = None
     next_check_at: datetime | None = None

@@ -178,7 +178,7 @@ class Engine:
             self.posting.homes,
             starts,
         )
-        look = RolloutLook(catalogue, clock, options.longest_gap)
+        look = RolloutLook(catalogue, clock, options.longest_gap, chat.silent)
         parts = more(tools)
         starts.update({effect: do for part in parts for effect, do in part.starts.items()})
         performer = RolloutPerformer(changes, checks, self.posting, starts)

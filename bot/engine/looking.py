@@ -6,7 +6,7 @@ after a restart, a takeover or a long sleep only one poll of the plan counts.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -61,11 +61,17 @@ class RolloutLook:
     """Makes the event of a due rollout.
 
     longest_gap: see LONGEST_GAP; a test that lets hours pass between two looks has to raise it.
+    silent: why people can't be told anything just now, "" when they can.
     """
 
     def __init__(
-        self, catalogue: Catalogue, clock: Clock, longest_gap: timedelta = LONGEST_GAP
+        self,
+        catalogue: Catalogue,
+        clock: Clock,
+        longest_gap: timedelta = LONGEST_GAP,
+        silent: Callable[[], str] = str,
     ) -> None:
+        self._silent = silent
         self._catalogue = catalogue
         self._clock = clock
         self._gap = longest_gap
@@ -83,7 +89,8 @@ class RolloutLook:
         labels = slots_of(rollout, observation) if observation is not None else {}
         readings = await asyncio.gather(*self._reads(rollout, place, labels))
         seen = seen_in(observation) if observation is not None else None
-        return Measured(tuple(readings), self._covered(rollout), seen, blind)
+        covered = self._covered(rollout)
+        return Measured(tuple(readings), covered, seen, blind, self._silent())
 
     def failed(self, rollout: Rollout, reason: str) -> Measured | Ticked:
         """Nothing was seen; when that goes on, people are called."""

@@ -31,7 +31,7 @@ from bot.engine.changes import Changes
 from bot.engine.checks import Checks
 from bot.engine.outbox import Patience, Work
 from bot.engine.posting import Posting
-from bot.ports import PermanentError, TemporaryError
+from bot.ports import SHUT_OUT, PermanentError, TemporaryError
 
 _OPERATIONS: dict[type, str] = {
     Prepare: "installing the new version",
@@ -41,11 +41,6 @@ _OPERATIONS: dict[type, str] = {
     SwitchBack: "the rollback",
 }
 
-
-_SHUT_OUT = frozenset(
-    {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
-)
-"""The chat's words for a bot that may do nothing at all any more."""
 
 _SHUT_OUT_WAIT = timedelta(seconds=30)
 
@@ -72,7 +67,7 @@ class RolloutPerformer:
         try:
             return await self._perform(work)
         except PermanentError as error:
-            if error.code not in _SHUT_OUT:
+            if error.code not in SHUT_OUT:
                 raise
             # Somebody has to give the bot a new token; what it has to say is said then.
             raise TemporaryError(str(error), retry_after=_SHUT_OUT_WAIT) from error

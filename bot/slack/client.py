@@ -21,6 +21,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.domain.secret import Secret
 from bot.ports import Message, PermanentError, Person, Posted, TemporaryError
 from bot.slack.errors import NO_ENTRY, from_answer, from_transport
+from bot.slack.hearing import Hearing
 from bot.slack.pacing import Pacer
 from bot.slack.redaction import library_logger
 
@@ -111,6 +112,7 @@ class SlackChat:
     ) -> None:
         self._web = web
         self._pacer = pacer or Pacer()
+        self._hearing = Hearing()
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
 
     # -- messages ----------------------------------------------------------------------------
@@ -315,14 +317,30 @@ class SlackChat:
         self, method: str, call: Awaitable[AsyncSlackResponse], channel: str = ""
     ) -> AsyncSlackResponse:
         try:
-            return await call
+            answer = await call
         except SlackApiError as error:
             refusal = from_answer(error, method, channel)
+            self._note(refusal)
             if isinstance(refusal, TemporaryError) and refusal.retry_after is not None:
                 self._pacer.hold(channel, self._clock(), refusal.retry_after.total_seconds())
             raise refusal from error
         except (aiohttp.ClientError, OSError) as error:
+            self._hearing.lost(self._clock())
             raise from_transport(error, method) from error
+        self._hearing.answered()
+        return answer
+
+    def _note(self, refusal: TemporaryError | PermanentError) -> None:
+        if isinstance(refusal, PermanentError):
+            self._hearing.answered(refusal.code, str(refusal))
+        elif refusal.retry_after is None:
+            self._hearing.lost(self._clock())
+        else:
+            self._hearing.answered()
+
+    def silent(self) -> str:
+        """See `bot.ports.Chat`."""
+        return self._hearing.silent(self._clock())
 
 
 def _content(message: Message) -> dict[str, Any]:

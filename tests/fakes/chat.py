@@ -80,6 +80,9 @@ class FakeChat:
         self._fault("publish_home")
         self.homes[user_id] = view
 
+    def silent(self) -> str:
+        return "the chat is down" if self.down else ""
+
     # --- for tests ------------------------------------------------------------------------------
 
     def member(self, user_id: str, **fields: Any) -> None:

@@ -216,3 +216,29 @@ async def test_no_to_a_question_takes_everything_back(world: World) -> None:
     await world.until(Phase.ROLLED_BACK)
     assert "answered no" in world.card().whole
     world.page_about("answered no")
+
+
+@pytest.mark.thorough
+async def test_a_release_waits_while_slack_refuses_the_bot_and_goes_on_with_a_new_token(
+    world: World,
+) -> None:
+    await world.soaking(5)
+    world.space.token, token = "another", world.space.token
+    await world.advance(seconds=90)
+    held = await world.rollout()
+    assert (held.weight, held.reason) == (5, "Waiting until people can be told again.")
+    world.space.token = token
+    await world.until(Phase.COMPLETED)
+
+
+@pytest.mark.thorough
+async def test_a_broken_version_is_taken_back_while_slack_refuses_the_bot(world: World) -> None:
+    await world.soaking(5)
+    world.space.token, token = "another", world.space.token
+    await world.advance(seconds=3)
+    world.break_version("v1.2.0", 0.5)
+    await world.until(Phase.ROLLED_BACK)
+    assert world.shop.weight == 0
+    world.space.token = token
+    await world.advance(seconds=60)
+    world.page_about("Rolling back to v1.0.0")
