@@ -19,7 +19,7 @@ from commands.context import Call, Verb
 from commands.holds import outlook_lines
 from commands.parser import Argument, Grammar
 from commands.start import GRAMMAR as START
-from commands.start import checked_version, chosen_plan, labels_of
+from commands.start import checked_version, chosen_plan, labels_of, version_words
 
 _TARGET = Grammar((Argument("target", "a service or a rollout's id"),))
 _SHORT = timedelta(hours=1)
@@ -124,6 +124,7 @@ async def _preview(call: Call) -> Reply:
     seen = preview(plan, context.now(), outlook)
     lines = [f"{target.service} {version} → {target.environment} by plan {plan.name}:"]
     lines += outlook_lines(outlook, kind=kind)
+    lines += await version_words(context, target, plan, version, given)
     lines += tag_lines(plan.sections.version, version, given.get("note"), context.now())
     for wave in seen.waves:
         gates = "; ".join(wave.gates) or "no gates"

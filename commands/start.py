@@ -4,18 +4,21 @@ import base64
 import hashlib
 from collections.abc import Sequence
 
+import msgspec
+
 from bot.domain.decisions import begin
 from bot.domain.documents import nearest
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import measured_by, paced_for
 from bot.domain.release_types import implied_type, known_types, label_problem, suits
-from bot.domain.rollout import Rollout
+from bot.domain.rollout import Phase, Rollout
 from bot.domain.version_rules import released
+from bot.domain.version_steps import Before, Change, objection, remarks, withheld
 from bot.engine.catalogue import ServiceTarget
 from bot.engine.holds import asked_by
 from bot.ports import PermanentError, TemporaryError
 from bot.slack.replies import Reply
-from commands.context import Call, Context, Refuse, Verb, unknown
+from commands.context import LATELY, Call, Context, Refuse, Verb, unknown
 from commands.holds import outlook_lines
 from commands.parser import Argument, Grammar, Option, Parsed
 
@@ -24,6 +27,7 @@ _KIND = (
     Option(
         "label", "what else is true of it, like sensitive; may be given several times", many=True
     ),
+    Option("change", "what it does: breaking, feature or fix; the version has to fit"),
 )
 _NOTE = Option("note", "a line for those who sign", rest=True)
 
@@ -101,6 +105,42 @@ def labels_of(given: Parsed, plan: Plan) -> tuple[str, ...]:
     return labels
 
 
+def change_of(given: Parsed) -> Change | None:
+    """What the release is said to do. Raises Refuse."""
+    word = given.get("change")
+    known = [each.value for each in Change]
+    if word and word not in known:
+        raise unknown(f"I know no change {word!r}", word, known)
+    return Change(word) if word else None
+
+
+async def version_words(
+    context: Context, target: ServiceTarget, plan: Plan, version: str, given: Parsed
+) -> list[str]:
+    """What is unusual about a version, for the person who asks. Raises Refuse where it can't be."""
+    rules, change = plan.sections.version, change_of(given)
+    first = withheld(rules, version, target.environment, plan.waves[0].traffic)
+    if first:
+        raise Refuse(first)
+    history = await _history(context, target)
+    problem = objection(history[0].version if history else "", version, change)
+    if problem:
+        raise Refuse(problem)
+    type_ = given.get("type") or implied_type(plan)
+    return remarks(rules, history, version, change, type_, context.now())
+
+
+async def _history(context: Context, target: ServiceTarget) -> list[Before]:
+    """What was released on a target, the newest first; what was taken back does not count."""
+    found = await context.finder.recent([target.service], LATELY)
+    return [
+        Before(rollout.version, rollout.ended_at)
+        for rollout in found
+        if rollout.environment == target.environment and rollout.phase is Phase.COMPLETED
+        if rollout.ended_at is not None
+    ]
+
+
 async def run(call: Call) -> Reply | None:
     """Start a release; the card says the rest."""
     context, given = call.context, call.parsed
@@ -116,6 +156,7 @@ async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) ->
     plan = chosen_plan(context, target, given)
     version = checked_version(text, plan, target.environment)
     labels = labels_of(given, plan)
+    unusual = await version_words(context, target, plan, version, given)
     same = await _same(context, target.service, target.environment, version)
     if same is not None:
         return Reply(
@@ -136,11 +177,12 @@ async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) ->
         type_=given.get("type") or implied_type(plan),
         labels=labels,
     )
+    rollout = msgspec.structs.replace(rollout, change=given.get("change"))
     await context.engine.create(rollout, effects)
     said = f"Asked for {target.service} {version} (`{rollout.id}`). The card shows the rest."
     outlook = await context.engine.holds.of_asked(asked_by(rollout))
     expires = context.now() + plan.approval.expires
-    return Reply("\n".join([said, *outlook_lines(outlook, expires, rollout.type)]))
+    return Reply("\n".join([said, *unusual, *outlook_lines(outlook, expires, rollout.type)]))
 
 
 async def promote(call: Call) -> Reply:

@@ -14,7 +14,7 @@ from bot.domain.days import next_opens_at, opening_words
 from bot.domain.events import Effect, Measured, Page, PostThread, RenderCard, Seen
 from bot.domain.gates import Finding, Verdict
 from bot.domain.knowing import EARLY, fold_in, new_watcher, serve
-from bot.domain.requests import checks_to_run, next_wave, open_items
+from bot.domain.requests import checks_to_run, next_wave, open_items, withheld_next
 from bot.domain.rollout import MEASURING, Phase, Rollout
 from bot.domain.samples import Measurement, Track, Unknown
 from bot.domain.signatures import rollback_waiting
@@ -322,6 +322,9 @@ def _judge(rollout: Rollout, now: datetime) -> Decision:
     rollout = change(rollout, wave_opens_at=opens)
     if opens is not None:
         return _hold(rollout, opening_words(rollout, now))
+    kept = withheld_next(rollout)
+    if kept:
+        return _hold(rollout, kept)
     if wave.asks:
         return _hold(rollout, "The wave passed. Somebody has to press Advance.")
     if rollout.mute:

@@ -99,12 +99,14 @@ class PreflightDocument(Closed, frozen=True, kw_only=True):
 class VersionDocument(Closed, frozen=True, kw_only=True):
     """How versions and tags are spelt.
 
-    prerelease: first words allowed; build: what build metadata stands for; increment: how often
-    each number is raised; initial: the first version.
+    prerelease: first words allowed; prerelease_most: the largest share of production that one of
+    them may have; build: what build metadata stands for; increment: how often each number is
+    raised, as in weekly or 6w; initial: the first version.
     """
 
     format: Literal["semver", "major.minor.patch"] = "semver"
     prerelease: tuple[str, ...] | None = None
+    prerelease_most: Percent | Literal[""] = ""
     build: str = ""
     tag: str = "v{version}"
     tag_message: str = ""

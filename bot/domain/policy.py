@@ -12,7 +12,7 @@ import msgspec
 
 from bot.domain.conditions import Condition
 from bot.domain.gates import Verdict
-from bot.domain.requests import must_choose, open_items
+from bot.domain.requests import must_choose, open_items, withheld_next
 from bot.domain.rollout import Phase, Rollout
 
 DIGEST_SHOWN = 16
@@ -163,6 +163,7 @@ def _may_advance(rollout: Rollout) -> bool:
     """A person may decide on thin evidence, not on bad, and not before the open questions."""
     bad = any(f.verdict in {Verdict.FAIL, Verdict.UNKNOWN} for f in rollout.findings)
     seen = rollout.blind_since is None and rollout.wave_opens_at is None
+    seen = seen and not withheld_next(rollout)
     return seen and not bad and all(gate.optional for gate in open_items(rollout))
 
 

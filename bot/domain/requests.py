@@ -46,6 +46,7 @@ from bot.domain.steps import (
     without_answers,
 )
 from bot.domain.units import format_duration
+from bot.domain.version_steps import withheld
 from bot.domain.watching import Watcher, does
 
 
@@ -197,7 +198,15 @@ def _not_ready(rollout: Rollout, now: datetime) -> str | None:
     unanswered = [g for g in open_items(rollout) if not g.optional]
     if unanswered:
         return f"First somebody has to answer: {unanswered[0].text}"
-    return opening_words(rollout, now) or None
+    return opening_words(rollout, now) or withheld_next(rollout) or None
+
+
+def withheld_next(rollout: Rollout) -> str:
+    """Why the next wave may not come whatever the present one shows, "" when it may."""
+    waves, index = rollout.the_plan.waves, rollout.wave + 1
+    share = waves[index].traffic if index < len(waves) else 100.0
+    rules = rollout.the_plan.sections.version
+    return withheld(rules, rollout.version, rollout.environment, share)
 
 
 def _evidence(rollout: Rollout) -> str:

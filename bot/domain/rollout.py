@@ -105,6 +105,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version on its way to one environment of one service.
 
     type: hotfix, feature, major, or "" for an ordinary release; labels: what else is true of it.
+    change: breaking, feature or fix, where somebody said so.
     weight: percent of the traffic that the candidate has, as last read back; target_weight: as
     asked. ramp_step: which step of the wave's ramp that is. soak_done: how much of the present wave
     has been served, the ramp included; soak_extra: by how much its soak was extended. retry: the
@@ -131,6 +132,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
     type: str = ""
     labels: tuple[str, ...] = ()
+    change: str = ""
     phase: Phase = Phase.PREFLIGHT
     reason: str = ""
     created_at: datetime

@@ -28,6 +28,12 @@ MOST_LINES = 9
 MOST_WAVES = 8
 SHOWN_DIGEST = 12
 
+_CHANGES = {
+    "breaking": "*breaks something for those who use it*",
+    "feature": "adds something",
+    "fix": "mends something",
+}
+
 _UNDER_WAY = {Phase.SOAKING, Phase.SHIFTING, Phase.PAUSED, Phase.WATCHING}
 
 
@@ -299,6 +305,8 @@ def identity(rollout: Rollout, accounts: Accounts) -> Block:
         parts.append(f"tag {escape(tag)}")
     if rollout.previous:
         parts.append(f"replaces {escape(rollout.previous)}")
+    if rollout.change:
+        parts.append(_CHANGES.get(rollout.change, escape(rollout.change)))
     return context(" · ".join(parts), artifact_words(rollout))
 
 

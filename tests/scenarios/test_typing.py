@@ -248,3 +248,18 @@ async def test_a_rollback_works_without_slack(world: World) -> None:
     assert answer.status_code == 200, answer.text
     await world.until(Phase.ROLLED_BACK)
     world.page_about("Slack is down")
+
+
+@pytest.mark.thorough
+async def test_a_version_is_held_against_the_one_that_was_released_last(world: World) -> None:
+    await world.release("v1.2.0")
+    world.whispers("mary")
+    assert "that is v2.0.0, not v1.3.0" in await told(
+        world, "/release start v1.3.0 --change breaking"
+    )
+    assert "did you mean 'breaking'?" in await told(world, "/release start v1.3.0 --change braking")
+    assert len(await world.rollouts()) == 1
+    shown = await world.say("mary", "/release preview v1.4.0 --change feature")
+    assert "v1.4.0 skips v1.3.0" in (shown or "".join(world.whispers("mary")))
+    assert "raises the third number" in await told(world, "/release start v1.2.1 --change feature")
+    assert "adds something" in str(world.card().blocks)
