@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from bot import web
 from bot.domain.plan_compile import compile_plan
-from bot.engine import aftercare, duties
+from bot.engine import aftercare, chores, duties
 from bot.engine.aftercare_work import NAME as AFTERCARE
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import SystemClock
@@ -38,6 +38,7 @@ from bot.slack.aftercare import AftercareCards
 from bot.slack.alerts import DutyCards
 from bot.slack.asgi import slack_route
 from bot.slack.cards import Cards
+from bot.slack.chores import ChoreCards
 from bot.slack.client import Answer, Identity, SlackChat, web_client
 from bot.slack.listeners import Desk as ListenerDesk
 from bot.slack.listeners import Listeners, bolt_app
@@ -120,8 +121,13 @@ class Bot:
 
     async def start(self) -> None:
         """Begin to work in the background."""
+        await self.open_calendar()
         await self.engine.start()
         self._running = True
+
+    async def open_calendar(self) -> None:
+        """What comes round is what the configuration says now."""
+        await chores.settle_on(self.engine, self.setup.recurring)
 
     async def stop(self) -> None:
         """Take nothing new, finish what is under way, close the database."""
@@ -134,6 +140,7 @@ class Bot:
         return (
             *duties.parts(tools, DutyCards(self.accounts)),
             *aftercare.parts(tools, AftercareCards(self.accounts)),
+            *chores.parts(tools, ChoreCards(self.accounts)),
         )
 
     # --- Slack --------------------------------------------------------------------------------

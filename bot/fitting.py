@@ -76,7 +76,8 @@ def _tickers(config: ConfigDocument, plan: Plan, place: Path) -> Iterator[Docume
     Roles that sign or answer a gate are named elsewhere already.
     """
     named = {*config.roles, *plan.approval.roles, *(r for g in _all_gates(plan) for r in g.by)}
-    asked = dict.fromkeys(by for by in roles_asked(plan) if not set(by) & named)
+    again = [each.by for each in plan.sections.recurring if each.by]
+    asked = dict.fromkeys(by for by in (*roles_asked(plan), *again) if not set(by) & named)
     for by in asked:
         problem = f"{plan.name} has items for {' or '.join(by)} to tick, and no such role is known"
         yield DocumentError(place, problem, f"add {by[0]} under `roles`")

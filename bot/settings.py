@@ -17,6 +17,8 @@ from bot.domain.documents import DocumentError, nearest
 from bot.domain.documents import Path as Place
 from bot.domain.freezes import FreezeDocument, LowTrafficDocument, mistakes_in, mistakes_of
 from bot.domain.plan_terms import Closed, Name
+from bot.domain.recurring import RecurringDocument
+from bot.domain.recurring import mistakes_in as recurring_mistakes
 from bot.domain.shape import mistakes
 from bot.environment import SQLITE, Secrets, SettingsError, Variables
 from bot.files import Document, FileError, read_document
@@ -126,6 +128,7 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     services: Mapping[Word, ServiceDocument] = {}
     freezes: tuple[FreezeDocument, ...] = ()
     standups: tuple[StandupDocument, ...] = ()
+    recurring: tuple[RecurringDocument, ...] = ()
     notices: NoticesDocument | None = None
     hooks: HooksDocument = HooksDocument()
 
@@ -308,6 +311,7 @@ def _cross_check(
         *_commands(config),
         *_services(config, plan_names),
         *_hooks(config),
+        *recurring_mistakes(config.recurring),
         *mistakes_in(config.freezes, {n: s.environments for n, s in config.services.items()}),
     )
     document.refuse(_by_line(document, errors))

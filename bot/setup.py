@@ -25,6 +25,7 @@ from bot.domain.freezes import LowTrafficDocument, freezes, low_traffic
 from bot.domain.samples import Reading
 from bot.domain.secret import Secret
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
+from bot.engine.chores import Listed
 from bot.engine.clock import Clock, SystemClock
 from bot.files import FileError
 from bot.fitting import unfit
@@ -72,6 +73,7 @@ class Setup:
     plans: PlanLibrary
     telemetry: Telemetry
     hooks: HooksDocument
+    recurring: tuple[Listed, ...] = ()
 
 
 def load(
@@ -110,7 +112,22 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         plans=plans,
         telemetry=telemetry,
         hooks=settings.config.hooks,
+        recurring=tuple(_recurring(settings, plans)),
     )
+
+
+def _recurring(settings: Settings, plans: PlanLibrary) -> Iterator[Listed]:
+    """What comes round: the installation's own, and for each service what its plans ask for."""
+    config = settings.config
+    for document in config.recurring:
+        yield Listed(document, "", config.channels.default)
+    for name, service in config.services.items():
+        seen: set[str] = set()
+        for plan in dict.fromkeys([service.plan, *service.plans.values()]):
+            for document in plans.get(plan).sections.recurring:
+                if document.id not in seen:
+                    seen.add(document.id)
+                    yield Listed(document, name, service.channel or config.channels.default)
 
 
 def _catalogue(settings: Settings, outside: Outside, telemetry: Telemetry) -> Catalogue:

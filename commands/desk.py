@@ -28,7 +28,7 @@ from bot.slack.modals import (
     rollback_confirm,
 )
 from bot.slack.replies import Reply
-from commands import aftercare, checklist, responding, rollback, start
+from commands import aftercare, checklist, chores, responding, rollback, start
 from commands.acts import ACTS, ENDED, RAISING, Given, carry_out
 from commands.context import UNDER_WAY, WITH_TRAFFIC, Call, Context, Refuse, Verb
 from commands.parser import Parsed, ParseError, parse, verb_and_rest
@@ -108,6 +108,9 @@ class Desk:
     async def _action(self, intent: Intent) -> Reply | None:
         if intent.name in responding.BUTTONS:
             await responding.pressed(self.context, intent)
+            return None
+        if intent.name in chores.BUTTONS:
+            await chores.pressed(self.context, intent)
             return None
         if intent.name == SIGN_OFF:
             await aftercare.pressed(self.context, intent, decode(intent.value))

@@ -8,6 +8,7 @@ from commands import (
     acting,
     aftercare,
     checklist,
+    chores,
     holds,
     looking,
     reporting,
@@ -26,6 +27,7 @@ RELEASE: tuple[Verb, ...] = (
     *aftercare.VERBS,
     *reporting.VERBS,
     *responding.VERBS,
+    *chores.VERBS,
 )
 ROLLBACK: Verb = rollback.VERB
 

@@ -46,6 +46,7 @@ from bot.domain.plan_terms import (
     Percent,
     Slug,
 )
+from bot.domain.recurring import RecurringDocument
 
 PLAN_SCHEMA = 1
 """Version of the plan format; a replica declines rollouts whose plan is newer than its own."""
@@ -164,7 +165,8 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     (sensitive: security_team); targets: conditions by name, for gates that ask for all of them;
     intervals: how often probes ask, by environment, where it is not as often as they say; branches:
     where each environment's code comes from; success: what has to be true for the release to be
-    called a success; dora: the metrics of its report.
+    called a success; dora: the metrics of its report; recurring: what comes round where services
+    are released by this plan.
     """
 
     schema: Literal[1]
@@ -208,6 +210,7 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     branches: Mapping[Name, str] = {}
     success: tuple[str, ...] = ()
     dora: tuple[Name, ...] = ()
+    recurring: tuple[RecurringDocument, ...] = ()
 
 
 class Cadence(msgspec.Struct, frozen=True):

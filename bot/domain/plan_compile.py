@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bot.domain import checklist_rules, release_types
+from bot.domain import checklist_rules, recurring, release_types
 from bot.domain.after_compile import after_plan, keep_previous
 from bot.domain.conditions import Action, Condition
 from bot.domain.documents import DocumentError, Path, nearest
@@ -104,6 +104,8 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
     _consistent(plan)
     zone(plan)
     check_responses(plan)
+    for mistake in recurring.mistakes_in(shape.recurring):
+        raise mistake
     return plan
 
 

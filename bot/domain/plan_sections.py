@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from bot.domain.plan_terms import Closed, ConditionDocument, Duration, Name, Percent, Slug
+from bot.domain.recurring import RecurringDocument
 
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Date = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
@@ -294,3 +295,4 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     branches: Mapping[str, str] = {}
     success: tuple[str, ...] = ()
     dora: tuple[str, ...] = ()
+    recurring: tuple[RecurringDocument, ...] = ()

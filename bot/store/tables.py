@@ -187,6 +187,9 @@ Index(
 )
 Index("aftercare_recent", aftercare.c.service, aftercare.c.created_at.desc())
 
+chore = aggregate_table("chore", Column("rollout_id", Text, nullable=False))
+Index("chore_of", chore.c.rollout_id)
+
 sequence = Table(
     "sequence",
     metadata,

@@ -91,8 +91,8 @@ WRONG = {
     "a key of a later version": (
         ("schema: 1\n", "schema: 1\npaging: []\n"),
         "c.yml:2: paging: is unknown "
-        "(known here: channels, commands, freezes, hooks, notices, people, plans, roles, schema, "
-        "services, standups)",
+        "(known here: channels, commands, freezes, hooks, notices, people, plans, recurring, "
+        "roles, schema, services, standups)",
     ),
     "another schema": (
         ("schema: 1", "schema: 2"),

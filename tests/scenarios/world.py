@@ -139,6 +139,7 @@ class World(Ticking):
         made = replace(setup(settings, plans, outside), database_url=self.url)
         store = await Store.open(self.url, inline=self.inline)
         self.bot = Bot(made, outside, store, IDENTITY, self.options)
+        await self.bot.open_calendar()
 
     async def restart(self) -> None:
         """The bot ends, and another one begins on what is in the database."""

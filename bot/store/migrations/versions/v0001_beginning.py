@@ -97,6 +97,24 @@ def upgrade() -> None:
     )
     op.create_index("audit_of", "audit", ["kind", "aggregate_id", "id"], unique=False)
     op.create_table(
+        "chore",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("next_check_at", Instant(), nullable=True),
+        sa.Column("lease_owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", Instant(), nullable=True),
+        sa.Column("schema", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("rollout_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _due("chore")
+    op.create_index("chore_of", "chore", ["rollout_id"], unique=False)
+    op.create_table(
         "cron",
         sa.Column("job", sa.Text(), nullable=False),
         sa.Column("instant", sa.Text(), nullable=False),
