@@ -184,15 +184,8 @@ def _preflight(
             return preparing.failed(rollout, event, now)
         return finish(rollout, Phase.CANCELLED, now, f"Not started: {event.reason}")
     if event.seen.current in {"", rollout.version}:
-        return finish(rollout, Phase.CANCELLED, now, _pointless(rollout, event.seen))
+        return finish(rollout, Phase.CANCELLED, now, preparing.pointless(rollout, event.seen))
     return preparing.passed(rollout, event, now)
-
-
-def _pointless(rollout: Rollout, seen: Seen) -> str:
-    """Why there is nothing to do, or nothing to compare with and to go back to."""
-    if seen.current:
-        return f"Nothing to do: {rollout.version} runs there already."
-    return "Not started: nothing runs there yet. Install a first version by hand."
 
 
 def _execution(rollout: Rollout, event: ExecutionChecked | CheckFailed, now: datetime) -> Decision:
@@ -221,7 +214,7 @@ def _execution(rollout: Rollout, event: ExecutionChecked | CheckFailed, now: dat
     if not event.free:
         return waiting.held(rollout, event, now)
     if event.seen.current in {"", rollout.version}:
-        return finish(rollout, Phase.CANCELLED, now, _pointless(rollout, event.seen))
+        return finish(rollout, Phase.CANCELLED, now, preparing.pointless(rollout, event.seen))
     ready = change(
         rollout,
         request=request,

@@ -19,6 +19,7 @@ from bot.domain.events import (
     PreflightPassed,
     RunCheck,
     RunPreflight,
+    Seen,
 )
 from bot.domain.rollout import Phase, Rollout, Tick
 from bot.domain.steps import Decision, ask_release, change, enter, in_words, show, tell
@@ -46,6 +47,13 @@ def passed(rollout: Rollout, event: PreflightPassed, now: datetime) -> Decision:
         return _ask(found, event.request_id, now)
     opened = change(found, looked=True, reason="", next_check_at=None)
     return opened, (*show(), *_run(checklists.checks_due(opened)))
+
+
+def pointless(rollout: Rollout, seen: Seen) -> str:
+    """Why there is nothing to do, or nothing to compare with and to go back to."""
+    if seen.current:
+        return f"Nothing to do: {rollout.version} runs there already."
+    return "Not started: nothing runs there yet. Install a first version by hand."
 
 
 def failed(rollout: Rollout, event: PreflightFailed, now: datetime) -> Decision:
