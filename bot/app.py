@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from bot import web
+from bot.domain import leaving
 from bot.domain.plan_compile import compile_plan
 from bot.engine import aftercare, chores, duties
 from bot.engine.aftercare_work import NAME as AFTERCARE
@@ -28,9 +29,12 @@ from bot.engine.engine import DEFAULTS, Engine, Options, Part, Tools
 from bot.engine.finding import Finder
 from bot.engine.intents import Intent
 from bot.engine.reporting import Reporting
+from bot.engine.subscribers import Subscribers
 from bot.hooks import Hooks
+from bot.leaving import leaving_route
 from bot.plans import PlanLibrary
 from bot.ports import PermanentError, Posted, TemporaryError
+from bot.publishing import silent
 from bot.serving import Front, Site, listening, stop_signals, url_of
 from bot.settings import Settings, SettingsError, missing
 from bot.setup import Outside, Setup, real_world, setup
@@ -72,6 +76,8 @@ class Bot:
         self._web = web_client(setup.slack_token, outside.session, setup.slack_api)
         self.chat = SlackChat(self._web, clock=outside.clock.monotonic)
         self.accounts = _Accounts(setup.catalogue)
+        self.subscribers = Subscribers(store, outside.clock)
+        self.publishers = setup.publishers(self.subscribers)
         self.engine = Engine(
             store=store,
             catalogue=setup.catalogue,
@@ -199,6 +205,7 @@ class Bot:
     # --- the web side -------------------------------------------------------------------------
 
     def _web_parts(self) -> web.WebParts:
+        key = leaving.key_from(self.setup.slack_secret)
         return web.WebParts(
             version=version("countersign"),
             telemetry=self.telemetry,
@@ -211,6 +218,7 @@ class Bot:
             admin=self._admin,
             hook_token=self.setup.hook_token.reveal(),
             data=_data_folder(self.setup.database_url),
+            more=(leaving_route(key, self.subscribers.leave),),
         )
 
     async def _ready(self) -> str | None:
@@ -323,6 +331,8 @@ async def serve(settings: Settings, library: PlanLibrary) -> None:
         async with AsyncExitStack() as stack:
             outside = await stack.enter_async_context(real_world())
             made = setup(settings, library, outside)
+            for lacking in silent(settings):
+                log.warning("%s. %s", lacking.problem, lacking.do)
             bound = stack.enter_context(_bound(settings))
             site = Site(front, bound)
             await site.start()

@@ -28,6 +28,7 @@ class Secrets:
     database_url: Secret = NOTHING
     hook_token: Secret = NOTHING
     deployer: Secret = NOTHING
+    smtp: Secret = NOTHING
 
 
 class Variables:
@@ -69,6 +70,7 @@ class Variables:
             database_url=self._database(),
             hook_token=Secret(self.get("COUNTERSIGN_HOOK_TOKEN")),
             deployer=Secret(self.get("COUNTERSIGN_DEPLOYER_SECRET")),
+            smtp=Secret(self.get("COUNTERSIGN_SMTP_URL")),
         )
 
     def _database(self) -> Secret:

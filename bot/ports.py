@@ -5,9 +5,9 @@ goes wrong into exactly two errors: `TemporaryError` (try again with the same ke
 `PermanentError` (a person must change something). It never retries by itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -308,3 +308,35 @@ class Publisher(Protocol):
     async def publish(self, announcement: Announcement, destination: str, key: str) -> Delivered:
         """Publish once. key: the same for each try; what has gone out with it is not repeated."""
         ...
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What a way out says about itself before it is needed.
+
+    subject: which part of it. text: how it is. do: what to do when that is not `ok`. status: `fail`
+    when nothing would go out, `warn` when something is amiss.
+    """
+
+    subject: str
+    text: str
+    do: str = ""
+    status: Literal["ok", "warn", "fail"] = "ok"
+
+
+class Outlet(Publisher, Protocol):
+    """A publisher that can be tried without publishing anything."""
+
+    async def examine(self, services: Sequence[str]) -> Sequence[Looked]:
+        """What works and what does not. services: those that there are. Raises nothing."""
+        ...
+
+
+class AddressBook(Protocol):
+    """Who asked for notices about a service, and who wants none, as the database knows it.
+
+    Addresses are spelled as `addresses.same` spells them.
+    """
+
+    async def joined(self, service: str) -> Collection[str]: ...
+
+    async def left(self, service: str) -> Collection[str]: ...

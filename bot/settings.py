@@ -23,6 +23,7 @@ from bot.domain.shape import mistakes
 from bot.environment import SQLITE, Secrets, SettingsError, Variables
 from bot.files import Document, FileError, read_document
 from bot.members import PersonDocument, RoleDocument, mistakes_among
+from bot.outgoing import mistakes_in_outgoing
 
 __all__ = ["SQLITE", "Secrets", "Settings", "SettingsError", "load_settings", "missing"]
 
@@ -39,6 +40,7 @@ VARIABLES = {
     "database": "COUNTERSIGN_DATABASE_URL",
     "hook_token": "COUNTERSIGN_HOOK_TOKEN",
     "deployer_secret": "COUNTERSIGN_DEPLOYER_SECRET",
+    "smtp": "COUNTERSIGN_SMTP_URL",
 }
 """What unknown keys look like that are really secrets, and where these come from."""
 
@@ -110,10 +112,15 @@ class StandupDocument(Closed, frozen=True, kw_only=True):
 
 
 class NoticesDocument(Closed, frozen=True, kw_only=True):
-    """Who customer notices come from, and the file of those who get them."""
+    """How notices leave the house.
 
-    from_: str = msgspec.field(name="from")
-    recipients: str
+    from: who e-mail comes from. recipients: the file of those who get it. url: where customers
+    reach the bot, for the link that ends a subscription.
+    """
+
+    from_: str = msgspec.field(default="", name="from")
+    recipients: str = ""
+    url: str = ""
 
 
 class ConfigDocument(Closed, frozen=True, kw_only=True):
@@ -151,13 +158,17 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that is configured. environments: by (service, environment)."""
+    """Everything that is configured.
+
+    folder: of the file, where relative names begin. environments: by (service, environment).
+    """
 
     host: str
     port: int
     slack_api: str
     secrets: Secrets
     plan_folders: tuple[Path, ...]
+    folder: Path
     config: ConfigDocument
     environments: Mapping[tuple[str, str], Environment]
     document: Document = field(repr=False)
@@ -188,6 +199,7 @@ def load_settings(
         slack_api=values.get("SLACK_API_URL", SLACK_API).rstrip("/") + "/",
         secrets=values.secrets(),
         plan_folders=tuple(path.parent / folder for folder in config.plans),
+        folder=path.parent,
         config=config,
         environments=environments,
         document=document,
@@ -312,6 +324,7 @@ def _cross_check(
         *_services(config, plan_names),
         *_hooks(config),
         *recurring_mistakes(config.recurring),
+        *mistakes_in_outgoing(config.notices),
         *mistakes_in(config.freezes, {n: s.environments for n, s in config.services.items()}),
     )
     document.refuse(_by_line(document, errors))

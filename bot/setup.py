@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from bot.engine.clock import Clock, SystemClock
 from bot.files import FileError
 from bot.fitting import unfit
 from bot.plans import PlanLibrary, library
-from bot.ports import MetricQuery, MetricSource, PermanentError
+from bot.ports import AddressBook, MetricQuery, MetricSource, Outlet, PermanentError
+from bot.publishing import NOBODY, outlets
 from bot.settings import Environment, Settings, load_settings
 from bot.slack.client import new_session
 from bot.telemetry import CountedDeployer, CountedSource, Telemetry
@@ -61,7 +63,10 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What the settings come to: values, and adapters behind their ports."""
+    """What the settings come to: values, and adapters behind their ports.
+
+    publishers: the ways by which notices leave the house, by name, for those in an address book.
+    """
 
     database_url: str = field(repr=False)  # it can hold a password
     slack_token: Secret
@@ -73,6 +78,7 @@ class Setup:
     plans: PlanLibrary
     telemetry: Telemetry
     hooks: HooksDocument
+    publishers: Callable[[AddressBook], Mapping[str, Outlet]]
     recurring: tuple[Listed, ...] = ()
 
 
@@ -112,6 +118,7 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         plans=plans,
         telemetry=telemetry,
         hooks=settings.config.hooks,
+        publishers=_publishers(settings, outside),
         recurring=tuple(_recurring(settings, plans)),
     )
 
@@ -128,6 +135,15 @@ def _recurring(settings: Settings, plans: PlanLibrary) -> Iterator[Listed]:
                 if document.id not in seen:
                     seen.add(document.id)
                     yield Listed(document, name, service.channel or config.channels.default)
+
+
+def _publishers(
+    settings: Settings, outside: Outside
+) -> Callable[[AddressBook], Mapping[str, Outlet]]:
+    make = partial(outlets, settings, outside.clock)
+    with _told(settings, ("notices",)):
+        make(NOBODY)
+    return make
 
 
 def _catalogue(settings: Settings, outside: Outside, telemetry: Telemetry) -> Catalogue:

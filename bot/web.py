@@ -8,7 +8,7 @@ import hmac
 import json
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,6 +58,7 @@ class WebParts:
     refresh: brings the gauges up to date before they are read. hook: takes what came in at
     `/hooks/…` (path, body). admin: carries an intent out and says what came of it.
     hook_token: the bearer, "" when those doors stay shut. data: the folder of the database.
+    more: further routes.
     """
 
     version: str
@@ -71,6 +72,7 @@ class WebParts:
     admin: Callable[[Intent], Awaitable[Answer]]
     hook_token: str
     data: Path
+    more: Sequence[BaseRoute] = ()
 
 
 def build(parts: WebParts, slack: BaseRoute | None, lifespan: Lifespan | None) -> Starlette:
@@ -82,6 +84,7 @@ def build(parts: WebParts, slack: BaseRoute | None, lifespan: Lifespan | None) -
         Route("/metrics", doors.metrics, methods=["GET"]),
         Route("/hooks/{name}", doors.hook, methods=["POST"]),
         Route("/admin/{name}", doors.admin, methods=["POST"]),
+        *parts.more,
     ]
     if slack is not None:
         routes.append(slack)

@@ -74,9 +74,10 @@ async def examine(
     settings: "Settings", plans: "PlanLibrary", outside: "Outside"
 ) -> "list[Finding]":
     """Everything about an installation whose files are sound."""
-    from bot.cli.checkup import home, people, slack, targets
+    from bot.cli.checkup import home, notices, people, slack, targets
     from bot.cli.checkup.outlook import outlook
     from bot.engine.directory import Home
+    from bot.publishing import NOBODY
     from bot.slack.client import SlackChat, web_client
 
     kept = settings.secrets
@@ -104,6 +105,7 @@ async def examine(
         findings += [*told, *groups, *people.seats(wanted, held)]
     for _, place in sorted(catalogue.targets.items()):
         findings += await targets.target(place, wanted[place.plan], outside.clock.now)
+    findings += await notices.ways_out(settings, made.publishers(NOBODY))
     return [*findings, *outlook(settings, plans)]
 
 

@@ -364,3 +364,14 @@ report = Table(
     Column("noted_at", Instant, nullable=False),
     PrimaryKeyConstraint("service", "environment", "source", "id"),
 )
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("address", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("address", "service"),
+)

@@ -352,3 +352,19 @@ async def test_a_database_that_cannot_be_reached_is_told(sound: Installation) ->
     assert (await asked(sound)).failed() == ["database postgresql+asyncpg://bot@127.0.0.1:1/bot"]
     sound.env["COUNTERSIGN_DATABASE_URL"] = "sqlite+aiosqlite:////nowhere/bot.db"
     assert (await asked(sound)).failed() == ["database sqlite+aiosqlite:////nowhere/bot.db"]
+
+
+# -- notices -------------------------------------------------------------------------------------
+
+
+async def test_the_way_of_mails_is_tried_to_the_last_line_of_the_file(sound: Installation) -> None:
+    folder = sound.file.parent
+    (folder / "customers.csv").write_text("email,services\nada@example.com,chekout\n")
+    how = "{from: s@acme.example, recipients: customers.csv, url: https://bot.example.com}"
+    sound.write(("schema: 1\n", f"schema: 1\nnotices: {how}\n"))
+    assert (await asked(sound)).one("notices", "email")["status"] == "warn"
+    sound.env["COUNTERSIGN_SMTP_URL"] = "smtp://127.0.0.1:1"
+    found = await asked(sound)
+    assert found.failed() == ["notices email, 127.0.0.1:1"]
+    line = found.one("notices", f"email, {folder}/customers.csv:2")
+    assert line["text"] == "there is no service 'chekout' (did you mean 'checkout'?)"

@@ -337,3 +337,36 @@ def test_sections_of_a_later_version_are_checked_and_named(tmp_path: Path) -> No
     )
     assert read(tmp_path, EXAMPLE + more).config.ahead == ("standups", "notices")
     assert read(tmp_path, EXAMPLE).config.ahead == ()
+
+
+NOTICES_WRONG = {
+    "mails without a sender": (
+        "{recipients: ./customers.csv}",
+        "notices: the mails have no sender (add `from: Acme <status@example.com>`)",
+    ),
+    "a sender that is none": (
+        "{from: Acme}",
+        "notices.from: 'Acme' is not an address like Acme <status@example.com>",
+    ),
+    "an address of nothing": (
+        "{from: a@example.com, url: bot.example.com}",
+        "notices.url: 'bot.example.com' is not an https:// address",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOTICES_WRONG)
+def test_a_mistake_about_notices_is_told(name: str, tmp_path: Path) -> None:
+    line, words = NOTICES_WRONG[name]
+    (problem,) = refused(tmp_path, f"{SMALL}notices: {line}\n")
+    assert problem.partition(": ")[2] == words
+
+
+def test_the_mail_server_comes_from_the_environment_alone(tmp_path: Path) -> None:
+    file = tmp_path / "smtp"
+    file.write_text("smtp://u:never-shown@mx.example.com\n")
+    found = read(tmp_path, SMALL, {**SECRETS, "COUNTERSIGN_SMTP_URL_FILE": str(file)})
+    assert found.secrets.smtp.reveal() == "smtp://u:never-shown@mx.example.com"
+    assert "never-shown@" not in repr(found)
+    (problem,) = refused(tmp_path, f"{SMALL}notices: {{from: a@b.example, smtp: 'smtp://x'}}\n")
+    assert "set COUNTERSIGN_SMTP_URL in the environment" in problem

@@ -13,6 +13,7 @@ from bot.domain.samples import Counts, Reading, Sample, Track
 from bot.engine.clock import SystemClock
 from bot.files import FileError
 from bot.ports import MetricQuery, PermanentError, Target
+from bot.publishing import NOBODY
 from bot.setup import ByKind, Outside, Setup, load, setup
 from tests.config.examples import EXAMPLE, SECRETS, SMALL
 
@@ -269,3 +270,24 @@ def test_the_plan_of_a_type_is_checked_like_the_usual_one(tmp_path: Path) -> Non
     assert any(
         "plans.hotfix: whispercache-canary wants a release" in s for s in refused(tmp_path, fine)
     )
+
+
+MAILING = f"{SMALL}notices: {{from: 'Acme <s@acme.example>', url: 'https://bot.example.com'}}\n"
+
+
+async def test_mail_goes_out_where_a_sender_and_a_server_are_known(
+    tmp_path: Path, outside: Outside
+) -> None:
+    smtp = {"COUNTERSIGN_SMTP_URL": "smtp://mx.example.com"}
+    assert set(configured(tmp_path, MAILING, outside, **smtp).publishers(NOBODY)) == {"email"}
+    assert configured(tmp_path, MAILING, outside).publishers(NOBODY) == {}
+    assert configured(tmp_path, SMALL, outside, **smtp).publishers(NOBODY) == {}
+
+
+async def test_a_mail_server_that_can_not_be_one_is_told_before_anything_runs(
+    tmp_path: Path, outside: Outside
+) -> None:
+    with pytest.raises(FileError) as error:
+        configured(tmp_path, MAILING, outside, COUNTERSIGN_SMTP_URL="never-shown.example.com")
+    assert "notices: COUNTERSIGN_SMTP_URL" in str(error.value)
+    assert "never-shown" not in str(error.value)
