@@ -1,5 +1,7 @@
 """Everything that the first version needs."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,28 +12,15 @@ down_revision = None
 
 
 def upgrade() -> None:
-    op.create_table(
+    _aggregate(
         "aftercare",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.Column("fence", sa.BigInteger(), nullable=False),
-        sa.Column("next_check_at", Instant(), nullable=True),
-        sa.Column("lease_owner", sa.Text(), nullable=True),
-        sa.Column("lease_until", Instant(), nullable=True),
-        sa.Column("schema", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("environment", sa.Text(), nullable=False),
         sa.Column("version_name", sa.Text(), nullable=False),
         sa.Column("live", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("plan_digest", sa.Text(), nullable=False),
         sa.Column("plan", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
     )
-    _due("aftercare")
     op.create_index(
         "aftercare_one_live",
         "aftercare",
@@ -96,23 +85,10 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("audit_of", "audit", ["kind", "aggregate_id", "id"], unique=False)
-    op.create_table(
+    _aggregate(
         "chore",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.Column("fence", sa.BigInteger(), nullable=False),
-        sa.Column("next_check_at", Instant(), nullable=True),
-        sa.Column("lease_owner", sa.Text(), nullable=True),
-        sa.Column("lease_until", Instant(), nullable=True),
-        sa.Column("schema", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("rollout_id", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
     )
-    _due("chore")
     op.create_index("chore_of", "chore", ["rollout_id"], unique=False)
     op.create_table(
         "cron",
@@ -121,26 +97,13 @@ def upgrade() -> None:
         sa.Column("fired_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("job", "instant"),
     )
-    op.create_table(
+    _aggregate(
         "duty",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.Column("fence", sa.BigInteger(), nullable=False),
-        sa.Column("next_check_at", Instant(), nullable=True),
-        sa.Column("lease_owner", sa.Text(), nullable=True),
-        sa.Column("lease_until", Instant(), nullable=True),
-        sa.Column("schema", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("rollout_id", sa.Text(), nullable=False),
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("due", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
     )
-    _due("duty")
     op.create_index("duty_of", "duty", ["rollout_id", "ended_at"], unique=False)
     op.create_index(
         "duty_open",
@@ -188,25 +151,12 @@ def upgrade() -> None:
         sa.Column("at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("person"),
     )
-    op.create_table(
+    _aggregate(
         "lock",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.Column("fence", sa.BigInteger(), nullable=False),
-        sa.Column("next_check_at", Instant(), nullable=True),
-        sa.Column("lease_owner", sa.Text(), nullable=True),
-        sa.Column("lease_until", Instant(), nullable=True),
-        sa.Column("schema", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("environment", sa.Text(), nullable=False),
         sa.Column("line", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
     )
-    _due("lock")
     op.create_index(
         "lock_on",
         "lock",
@@ -306,38 +256,14 @@ def upgrade() -> None:
         sa.Column("noted_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("service", "environment", "source", "id"),
     )
-    op.create_table(
+    _aggregate(
         "response",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.Column("fence", sa.BigInteger(), nullable=False),
-        sa.Column("next_check_at", Instant(), nullable=True),
-        sa.Column("lease_owner", sa.Text(), nullable=True),
-        sa.Column("lease_until", Instant(), nullable=True),
-        sa.Column("schema", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("rollout_id", sa.Text(), nullable=False),
         sa.Column("service", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
     )
-    _due("response")
     op.create_index("response_of", "response", ["rollout_id"], unique=False)
-    op.create_table(
+    _aggregate(
         "rollout",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.Column("fence", sa.BigInteger(), nullable=False),
-        sa.Column("next_check_at", Instant(), nullable=True),
-        sa.Column("lease_owner", sa.Text(), nullable=True),
-        sa.Column("lease_until", Instant(), nullable=True),
-        sa.Column("schema", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("environment", sa.Text(), nullable=False),
         sa.Column("version_name", sa.Text(), nullable=False),
@@ -346,9 +272,7 @@ def upgrade() -> None:
         sa.Column("plan_digest", sa.Text(), nullable=False),
         sa.Column("plan", sa.Text(), nullable=False),
         sa.Column("quarantined_artifact", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
     )
-    _due("rollout")
     op.create_index(
         "rollout_one_live",
         "rollout",
@@ -397,8 +321,24 @@ def upgrade() -> None:
     )
 
 
-def _due(table: str) -> None:
-    """The index by which the tick finds what is due in the table of an aggregate."""
+def _aggregate(table: str, *more: sa.Column[Any]) -> None:
+    """The table of one kind of aggregate, and the index by which the tick finds what is due."""
+    op.create_table(
+        table,
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("next_check_at", Instant(), nullable=True),
+        sa.Column("lease_owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", Instant(), nullable=True),
+        sa.Column("schema", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        *more,
+        sa.PrimaryKeyConstraint("id"),
+    )
     some = sa.text("next_check_at IS NOT NULL")
     op.create_index(
         f"{table}_due", table, ["next_check_at"], sqlite_where=some, postgresql_where=some
