@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from bot import web
 from bot.domain import leaving
 from bot.domain.plan_compile import compile_plan
-from bot.engine import aftercare, chores, duties
+from bot.engine import aftercare, chores, duties, standups
 from bot.engine.aftercare_work import NAME as AFTERCARE
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import SystemClock
@@ -47,6 +47,7 @@ from bot.slack.client import Answer, Identity, SlackChat, web_client
 from bot.slack.listeners import Desk as ListenerDesk
 from bot.slack.listeners import Listeners, bolt_app
 from bot.slack.replies import Reply, reply_text
+from bot.slack.standups import StandupCards
 from bot.slack.text import words as in_plain_words
 from bot.store.database import Store
 from bot.store.migrations import upgrade_store
@@ -107,6 +108,7 @@ class Bot:
                 plan_names=setup.plans.names(),
                 now=outside.clock.now,
                 hooks=setup.hooks,
+                standups=self.standups,
             ),
             respond=self._respond,
             publish_home=self.engine.posting.home,
@@ -143,10 +145,14 @@ class Bot:
 
     def _more(self, tools: Tools) -> Sequence[Part]:
         """The kinds of aggregates besides rollouts."""
+        cards = StandupCards(self.accounts, self.setup.names.standup)
+        plan_named = self.setup.plans.get
+        standup, self.standups = standups.part(tools, cards, self.setup.standups, plan_named)
         return (
             *duties.parts(tools, DutyCards(self.accounts)),
             *aftercare.parts(tools, AftercareCards(self.accounts)),
             *chores.parts(tools, ChoreCards(self.accounts)),
+            standup,
         )
 
     # --- Slack --------------------------------------------------------------------------------

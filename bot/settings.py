@@ -20,6 +20,8 @@ from bot.domain.plan_terms import Closed, Name
 from bot.domain.recurring import RecurringDocument
 from bot.domain.recurring import mistakes_in as recurring_mistakes
 from bot.domain.shape import mistakes
+from bot.domain.standup_settings import StandupDocument
+from bot.domain.standup_settings import mistakes_in as standup_mistakes
 from bot.environment import SQLITE, Secrets, SettingsError, Variables
 from bot.files import Document, FileError, read_document
 from bot.members import PersonDocument, RoleDocument, mistakes_among
@@ -102,15 +104,6 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
     environments: Annotated[Mapping[Word, EnvironmentDocument], Meta(min_length=1)]
 
 
-class StandupDocument(Closed, frozen=True, kw_only=True):
-    """A daily standup. at: local time as HH:MM, zone: an IANA time zone."""
-
-    channel: ChannelId
-    plan: str
-    at: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-    zone: str
-
-
 class NoticesDocument(Closed, frozen=True, kw_only=True):
     """How notices leave the house.
 
@@ -142,7 +135,7 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     @property
     def ahead(self) -> tuple[str, ...]:
         """The parts that this version reads and does not carry out yet."""
-        parts = {"standups": self.standups, "notices": self.notices}
+        parts = {"notices": self.notices}
         return tuple(name for name, part in parts.items() if part)
 
 
@@ -325,6 +318,7 @@ def _cross_check(
         *_hooks(config),
         *recurring_mistakes(config.recurring),
         *mistakes_in_outgoing(config.notices),
+        *standup_mistakes(config.standups, plan_names),
         *mistakes_in(config.freezes, {n: s.environments for n, s in config.services.items()}),
     )
     document.refuse(_by_line(document, errors))

@@ -25,6 +25,8 @@ from bot.domain.documents import Path as Place
 from bot.domain.freezes import LowTrafficDocument, freezes, low_traffic
 from bot.domain.samples import Reading
 from bot.domain.secret import Secret
+from bot.domain.standup_calendar import Series
+from bot.domain.standup_settings import series_of
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.chores import Listed
 from bot.engine.clock import Clock, SystemClock
@@ -80,6 +82,7 @@ class Setup:
     hooks: HooksDocument
     publishers: Callable[[AddressBook], Mapping[str, Outlet]]
     recurring: tuple[Listed, ...] = ()
+    standups: tuple[Series, ...] = ()
 
 
 def load(
@@ -114,12 +117,17 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         slack_api=settings.slack_api,
         hook_token=kept.hook_token,
         catalogue=_catalogue(settings, outside, telemetry),
-        names=Names(settings.config.commands.release, settings.config.commands.rollback),
+        names=Names(
+            settings.config.commands.release,
+            settings.config.commands.rollback,
+            standup=settings.config.commands.standup,
+        ),
         plans=plans,
         telemetry=telemetry,
         hooks=settings.config.hooks,
         publishers=_publishers(settings, outside),
         recurring=tuple(_recurring(settings, plans)),
+        standups=tuple(map(series_of, settings.config.standups)),
     )
 
 

@@ -18,6 +18,7 @@ from bot.engine.directory import Directory, Refusal
 from bot.engine.engine import Engine
 from bot.engine.finding import Finder
 from bot.engine.intents import Intent
+from bot.engine.standups import Holding
 from bot.engine.transitions import TargetBusyError
 from bot.slack.replies import Reply
 from commands.parser import Grammar, Parsed
@@ -60,6 +61,7 @@ class Names:
 
     release: str = "/release"
     rollback: str = "/rollback"
+    standup: str = "/standup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Context:
     plan_names: Sequence[str]
     now: Callable[[], datetime]
     hooks: HooksDocument
+    standups: Holding
 
     async def actor(self, intent: Intent) -> Actor:
         """Who asks, with the roles known for certain now. Raises Refuse."""

@@ -28,7 +28,7 @@ from bot.slack.modals import (
     rollback_confirm,
 )
 from bot.slack.replies import Reply
-from commands import aftercare, checklist, chores, responding, rollback, start
+from commands import aftercare, checklist, chores, responding, rollback, standup, start
 from commands.acts import ACTS, ENDED, RAISING, Given, carry_out
 from commands.context import UNDER_WAY, WITH_TRAFFIC, Call, Context, Refuse, Verb
 from commands.parser import Parsed, ParseError, parse, verb_and_rest
@@ -86,7 +86,10 @@ class Desk:
         return await verb.run(call) if verb is not None else self._help(call)
 
     def _help(self, call: Call) -> Reply:
-        return help_text(self.context.names, call.parsed.get("verb"))
+        names, word = self.context.names, call.parsed.get("verb")
+        if f"/{call.intent.name}" == names.standup:
+            return standup.help_of(names, word)
+        return help_text(names, word)
 
     def _understood(self, intent: Intent) -> tuple[Verb | None, Call]:
         """The verb and its words; None for help. Raises Refuse and ParseError with the usage."""
@@ -96,6 +99,8 @@ class Desk:
             return None, Call(self.context, intent, Parsed({"verb": rest[0]} if rest else {}))
         if f"/{intent.name}" == names.rollback:
             verb, words, command = ROLLBACK, [word, *rest] if word else [], names.rollback
+        elif f"/{intent.name}" == names.standup:
+            verb, words, command = standup.verb_of(word, names), rest, names.standup
         else:
             if not word:
                 return None, Call(self.context, intent, Parsed({}))
@@ -111,6 +116,9 @@ class Desk:
             return None
         if intent.name in chores.BUTTONS:
             await chores.pressed(self.context, intent)
+            return None
+        if standup.is_button(intent.name):
+            await standup.pressed(self.context, intent)
             return None
         if intent.name == SIGN_OFF:
             await aftercare.pressed(self.context, intent, decode(intent.value))
@@ -164,6 +172,8 @@ class Desk:
             rollout_id, _, digest = intent.private_metadata.partition(":")
             given = Given(digest=digest, text=fields.get("comment", ""), new_id=intent.id)
             await self._act(intent, "approve", rollout_id, given)
+        if intent.name in standup.FORMS:
+            await standup.submitted(self.context, intent)
         if intent.name == DECISION:
             await self._decided(intent, fields.get("reason", ""))
         if intent.name == CHECKLIST:
@@ -241,6 +251,8 @@ class Desk:
                 return self._release_form(intent)
             if f"/{intent.name}" == names.rollback:
                 return await self._rollback_form("", intent, now=False)
+        if intent.kind == "action" and standup.is_button(intent.name):
+            return await standup.form(self.context, intent)
         if intent.kind == "action" and intent.name == "break_glass":
             return await self._rollback_form(decode(intent.value).rollout_id, intent, now=True)
         if intent.kind == "action" and intent.name in {"choose", "advance"}:

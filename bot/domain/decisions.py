@@ -274,13 +274,9 @@ def _confirmed(
 
 
 def _prepared(rollout: Rollout, now: datetime) -> Decision:
-    match rollout.phase:
-        case Phase.PREPARING:
-            return shift(rollout, 0, now)
-        case Phase.PAUSED:
-            return change(rollout, op_key=""), ()
-        case _:
-            return rollout, ()
+    if rollout.phase is Phase.PREPARING:
+        return shift(rollout, 0, now)
+    return (change(rollout, op_key="") if rollout.phase is Phase.PAUSED else rollout), ()
 
 
 def _wave_applied(rollout: Rollout, seen: Seen, now: datetime) -> Decision:

@@ -72,7 +72,8 @@ class Part(msgspec.Struct, frozen=True):
 
     starts: what is done about the effects by which a rollout asks for something of this kind.
     follow: what happens to it when a rollout was written, in the same unit: see `Kind.follow`.
-    errands: what waits for people, for their Home tabs.
+    errands: what waits for people, for their Home tabs. beat: called every second or so, for what
+    is due by the calendar and has no row yet; it claims that by a unique row. How much was done.
     """
 
     kind: Any
@@ -81,6 +82,7 @@ class Part(msgspec.Struct, frozen=True):
     starts: Mapping[type, Start] = {}
     follow: Follow | None = None
     errands: Errands | None = None
+    beat: Callable[[], Awaitable[int]] | None = None
 
 
 class Tools(msgspec.Struct, frozen=True):
@@ -284,6 +286,7 @@ class Engine:
         self._loops.run("outbox", self._outbox.start_some, self._outbox_wake, options.idle)
         self._loops.run("inbox", self._start_intents, self._inbox_wake, options.idle)
         self._loops.run("tick", self._tick, self._tick_wake, options.tick.total_seconds())
+        self._loops.run("calendar", self._beat, asyncio.Event(), options.idle)
         self._loops.schedule(
             {
                 "leases": (options.lease / 3, self._renew),
@@ -299,13 +302,10 @@ class Engine:
         await self._outbox.finish(self.options.grace)
 
     async def settle(self) -> None:
-        """Do everything that is due at this instant, and what follows from it.
-
-        Raises RuntimeError when it does not come to an end.
-        """
+        """Do all that is due at this instant, and what follows. Raises RuntimeError if endless."""
         await self._recover()
         for _ in range(TURNS):
-            done = await self._ticker.tick()
+            done = await self._beat() + await self._ticker.tick()
             for row in await self._inbox.claim():
                 await self._inbox.do(row)
                 done += 1
@@ -366,6 +366,9 @@ class Engine:
         """At most one turn per `tick` or wake-up, whatever is due for ever."""
         await self._ticker.start_some()
         return 0
+
+    async def _beat(self) -> int:
+        return sum([await part.beat() for part in self._parts.values() if part.beat is not None])
 
     async def _start_intents(self) -> int:
         rows = await self._inbox.claim()

@@ -126,6 +126,19 @@ Index(
     sqlite_where=text("ended_at IS NULL"),
     postgresql_where=text("ended_at IS NULL"),
 )
+standup = aggregate_table(
+    "standup",
+    Column("series", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+)
+Index("standup_of", standup.c.series, standup.c.created_at.desc())
+Index(
+    "standup_open",
+    standup.c.series,
+    unique=True,
+    sqlite_where=text("ended_at IS NULL"),
+    postgresql_where=text("ended_at IS NULL"),
+)
 response = aggregate_table(
     "response",
     Column("rollout_id", Text, nullable=False),

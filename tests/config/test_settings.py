@@ -330,12 +330,8 @@ def test_any_text_is_settings_or_a_file_error(text: str, tmp_path: Path) -> None
 
 
 def test_sections_of_a_later_version_are_checked_and_named(tmp_path: Path) -> None:
-    more = (
-        "standups: [{channel: C0RELEASES, plan: whispercache-canary, at: '09:00', "
-        "zone: America/Los_Angeles}]\n"
-        "notices: {from: 'Acme <status@example.com>', recipients: ./customers.csv}\n"
-    )
-    assert read(tmp_path, EXAMPLE + more).config.ahead == ("standups", "notices")
+    more = "notices: {from: 'Acme <status@example.com>', recipients: ./customers.csv}\n"
+    assert read(tmp_path, EXAMPLE + more).config.ahead == ("notices",)
     assert read(tmp_path, EXAMPLE).config.ahead == ()
 
 

@@ -303,6 +303,26 @@ def upgrade() -> None:
         ["service", "environment", sa.literal_column("created_at DESC")],
         unique=False,
     )
+    _aggregate(
+        "standup",
+        sa.Column("series", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+    )
+    op.create_index(
+        "standup_of",
+        "standup",
+        ["series", sa.literal_column("created_at DESC")],
+        unique=False,
+    )
+    open_ = sa.text("ended_at IS NULL")
+    op.create_index(
+        "standup_open",
+        "standup",
+        ["series"],
+        unique=True,
+        sqlite_where=open_,
+        postgresql_where=open_,
+    )
     op.create_table(
         "sequence",
         sa.Column("service", sa.Text(), nullable=False),

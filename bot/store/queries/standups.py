@@ -1,0 +1,43 @@
+"""Which standups there are: at most one of a series is open."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, or_, select
+
+from bot.store.tables import duty, response, standup
+
+
+def newest(conn: Connection, series: str, limit: int = 5) -> Sequence[RowMapping]:
+    """The newest of a series, newest first."""
+    statement = select(standup).where(standup.c.series == series)
+    ordered = statement.order_by(standup.c.created_at.desc(), standup.c.id.desc())
+    return conn.execute(ordered.limit(limit)).mappings().all()
+
+
+def unfinished(conn: Connection, channel: str = "") -> Sequence[RowMapping]:
+    """Those that are open, newest first; of one channel, or all."""
+    statement = select(standup).where(standup.c.ended_at.is_(None))
+    if channel:
+        statement = statement.where(standup.c.channel == channel)
+    ordered = statement.order_by(standup.c.created_at.desc(), standup.c.id.desc())
+    return conn.execute(ordered).mappings().all()
+
+
+def responses_since(
+    conn: Connection, services: Sequence[str], since: datetime
+) -> Sequence[RowMapping]:
+    """The responses of these services that began since then or are not done, oldest first."""
+    fresh = or_(response.c.created_at >= since, response.c.ended_at.is_(None))
+    statement = select(response).where(response.c.service.in_(services), fresh)
+    ordered = statement.order_by(response.c.created_at, response.c.id)
+    return conn.execute(ordered).mappings().all()
+
+
+def duties_since(
+    conn: Connection, services: Sequence[str], since: datetime
+) -> Sequence[RowMapping]:
+    """The duties of these services that began since then or are not done, oldest first."""
+    fresh = or_(duty.c.created_at >= since, duty.c.ended_at.is_(None))
+    statement = select(duty).where(duty.c.service.in_(services), fresh)
+    return conn.execute(statement.order_by(duty.c.created_at, duty.c.id)).mappings().all()
