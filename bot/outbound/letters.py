@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from bot.domain.addresses import Sender, same
+from bot.outbound.calendar_file import CalendarFile
 from bot.ports import Announcement
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -54,8 +55,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     key: str
     unsubscribe: str = ""
-    calendar: bytes = b""
-    calendar_method: str = ""
+    calendar: CalendarFile | None = None
 
 
 class _Whole(UnstructuredHeader, BaseHeader):
@@ -81,13 +81,13 @@ def compose(letter: Letter, now: datetime) -> bytes:
     for name, value in _headers(letter, now).items():
         message[name] = value
     _bodies(message, letter)
-    if letter.calendar:
+    if letter.calendar is not None:
         message.add_attachment(
-            letter.calendar,
+            letter.calendar.content,
             maintype="text",
             subtype="calendar",
             filename="maintenance.ics",
-            params={"method": letter.calendar_method, "charset": "utf-8"},
+            params={"method": letter.calendar.method, "charset": "utf-8"},
         )
     # The library draws the boundaries by chance; the same letter is to be the same bytes again.
     for number, part in enumerate(part for part in message.walk() if part.is_multipart()):

@@ -23,6 +23,7 @@ from bot.domain.addresses import Sender, is_address, same
 from bot.domain.documents import nearest
 from bot.domain.secret import Secret
 from bot.outbound import recipients
+from bot.outbound.calendar_file import calendar_file
 from bot.outbound.letters import Letter, compose, message_id, plain
 from bot.outbound.recipients import Listed
 from bot.ports import (
@@ -251,15 +252,16 @@ class Mail:
         if same(destination) in await self._book.left(announcement.service):
             problem = f"{destination} has unsubscribed from notices about {announcement.service}"
             raise PermanentError(problem, code="unsubscribed")
+        now = self._now()
         letter = Letter(
             announcement=announcement,
             sender=self._sender,
             address=destination,
             key=key,
             unsubscribe=self._link(destination, announcement.service),
+            calendar=calendar_file(announcement, self._sender, now),
         )
-        raw = compose(letter, self._now())
-        await self._post.send(self._sender.address, destination, raw)
+        await self._post.send(self._sender.address, destination, compose(letter, now))
         return Delivered(reference=message_id(letter))
 
     async def examine(self, services: Sequence[str]) -> Sequence[Looked]:
