@@ -14,13 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from bot import web
 from bot.domain import leaving
 from bot.domain.plan_compile import compile_plan
-from bot.engine import aftercare, chores, duties, standups
+from bot.engine import aftercare, chores, duties, release_records, standups
 from bot.engine.aftercare_work import NAME as AFTERCARE
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import SystemClock
@@ -46,6 +47,8 @@ from bot.slack.chores import ChoreCards
 from bot.slack.client import Answer, Identity, SlackChat, web_client
 from bot.slack.listeners import Desk as ListenerDesk
 from bot.slack.listeners import Listeners, bolt_app
+from bot.slack.pictures import SCOPE as PICTURES
+from bot.slack.pictures import PictureChat
 from bot.slack.replies import Reply, reply_text
 from bot.slack.standups import StandupCards
 from bot.slack.text import words as in_plain_words
@@ -75,7 +78,8 @@ class Bot:
         self.store = store
         self.telemetry = setup.telemetry
         self._web = web_client(setup.slack_token, outside.session, setup.slack_api)
-        self.chat = SlackChat(self._web, clock=outside.clock.monotonic)
+        self.chat = PictureChat(self._web, clock=outside.clock.monotonic)
+        self.gallery = self.chat if PICTURES in identity.scopes else None
         self.accounts = _Accounts(setup.catalogue)
         self.subscribers = Subscribers(store, outside.clock)
         self.publishers = setup.publishers(self.subscribers)
@@ -93,7 +97,7 @@ class Bot:
             on_dead_intent=self._gave_up,
             on_looked=self.telemetry.looked,
             more=self._more,
-            options=options,
+            options=msgspec.structs.replace(options, drawn=self.gallery is not None),
         )
         self.finder = Finder(store, self.engine.rollouts)
         self.desk = Desk(
@@ -149,6 +153,8 @@ class Bot:
         plan_named = self.setup.plans.get
         standup, self.standups = standups.part(tools, cards, self.setup.standups, plan_named)
         return (
+            # First: it locks its rows before anybody holds the audit's chain.
+            *release_records.parts(tools, self.gallery),
             *duties.parts(tools, DutyCards(self.accounts)),
             *aftercare.parts(tools, AftercareCards(self.accounts)),
             *chores.parts(tools, ChoreCards(self.accounts)),

@@ -266,6 +266,34 @@ class Chat(Protocol):
         ...
 
 
+class Picture(msgspec.Struct, frozen=True):
+    """A picture for people. alt: what is to be seen in it, for those who can't see it."""
+
+    name: str
+    title: str
+    alt: str
+    content: bytes
+
+
+class Gallery(Protocol):
+    """Where pictures are shown in the chat. Raises what `Chat` raises."""
+
+    async def upload(self, picture: Picture) -> str:
+        """Hand a picture over, to be seen by nobody yet; its id."""
+        ...
+
+    async def share(self, file_id: str, title: str, message: Message) -> None:
+        """Show what was uploaded in a channel or thread, with the message's plain text.
+
+        Raises PermanentError(code="file_not_found") when it is shown already, or was dropped.
+        """
+        ...
+
+    async def shared(self, file_id: str, channel: str, thread_ts: str) -> bool:
+        """Whether it is to be seen in that thread already (after a lost reply)."""
+        ...
+
+
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """A notice that was approved, as it goes out to those outside the team.
 

@@ -51,7 +51,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     tick: how often due rows are looked for. lease: how long a claim is good for. idle: how long a
     loop sleeps without a wake-up, in seconds. grace: how long `stop` waits for what is under way,
     in seconds. keep: how long finished rows of the boxes stay. longest_gap: see `looking`.
-    card_pace: the shortest time between two edits of a card.
+    card_pace: the shortest time between two edits of a card. drawn: see `looking`.
     """
 
     tick: timedelta = timedelta(milliseconds=200)
@@ -62,6 +62,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     longest_gap: timedelta = LONGEST_GAP
     card_pace: timedelta = CARD_PACE
     schema: int = PLAN_SCHEMA
+    drawn: bool = False
 
 
 DEFAULTS = Options()
@@ -180,7 +181,7 @@ class Engine:
             self.posting.homes,
             starts,
         )
-        look = RolloutLook(catalogue, clock, options.longest_gap, chat.silent)
+        look = RolloutLook(catalogue, clock, options.longest_gap, chat.silent, drawn=options.drawn)
         parts = more(tools)
         starts.update({effect: do for part in parts for effect, do in part.starts.items()})
         performer = RolloutPerformer(changes, checks, self.posting, starts)

@@ -6,17 +6,18 @@ after a restart, a takeover or a long sleep only one poll of the plan counts.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 
+from bot.domain.charted import charted
 from bot.domain.conditions import Condition
 from bot.domain.events import Measured, Ticked
 from bot.domain.gates import needs
 from bot.domain.metering import due
 from bot.domain.rollout import Rollout
-from bot.domain.samples import Measurement, Reading, Track, Unknown
+from bot.domain.samples import Measurement, Reading, Sample, Track, Unknown
 from bot.engine.catalogue import Catalogue, ServiceTarget, UnknownTargetError
 from bot.engine.changes import seen_in
 from bot.engine.clock import Clock
@@ -62,6 +63,7 @@ class RolloutLook:
 
     longest_gap: see LONGEST_GAP; a test that lets hours pass between two looks has to raise it.
     silent: why people can't be told anything just now, "" when they can.
+    drawn: what pictures show of the old version is read too, where no condition asks for it.
     """
 
     def __init__(
@@ -70,11 +72,14 @@ class RolloutLook:
         clock: Clock,
         longest_gap: timedelta = LONGEST_GAP,
         silent: Callable[[], str] = str,
+        *,
+        drawn: bool = False,
     ) -> None:
         self._silent = silent
         self._catalogue = catalogue
         self._clock = clock
         self._gap = longest_gap
+        self._drawn = drawn
         self._last: dict[str, _Last] = {}
 
     async def look(self, rollout: Rollout) -> Measured | Ticked:
@@ -89,8 +94,12 @@ class RolloutLook:
         labels = slots_of(rollout, observation) if observation is not None else {}
         readings = await asyncio.gather(*self._reads(rollout, place, labels))
         seen = seen_in(observation) if observation is not None else None
+        extra = self._only_drawn(rollout)
+        # Nobody decides by what is only drawn: where it can't be read, nothing is missing.
+        told = [m for m in readings if isinstance(m.reading, Sample) or m.metric not in extra
+                or m.track is Track.CANARY]  # fmt: skip
         covered = self._covered(rollout)
-        return Measured(tuple(readings), covered, seen, blind, self._silent())
+        return Measured(tuple(told), covered, seen, blind, self._silent())
 
     def failed(self, rollout: Rollout, reason: str) -> Measured | Ticked:
         """Nothing was seen; when that goes on, people are called."""
@@ -137,12 +146,22 @@ class RolloutLook:
         }
         metrics = rollout.the_plan.metrics
         beside = rollout.the_plan.baseline.kind != "previous_wave"
-        for name, track in needs(conditions_of(rollout), metrics, baseline=beside):
+        asked = [*needs(conditions_of(rollout), metrics, baseline=beside)]
+        asked += [(name, Track.BASELINE) for name in self._only_drawn(rollout)]
+        for name, track in asked:
             named = msgspec.structs.replace(metrics[name], name=name)
             if due(named, rollout.meter, track, now):
                 query = MetricQuery(named, track, place.target, releases, labels)
                 cursor = rollout.meter.cursor(name, track)
                 yield self._read(place, name, query, cursor)
+
+    def _only_drawn(self, rollout: Rollout) -> Collection[str]:
+        """The metrics whose baseline is asked for by pictures alone."""
+        plan = rollout.the_plan
+        if not self._drawn or rollout.weight >= 100 or plan.baseline.kind == "previous_wave":
+            return ()
+        judged = needs(conditions_of(rollout), plan.metrics)
+        return [n for n in charted(plan) if (n, Track.BASELINE) not in judged]
 
     async def _read(
         self, place: ServiceTarget, name: str, query: MetricQuery, cursor: str

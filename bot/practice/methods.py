@@ -1,10 +1,10 @@
 """The Web API methods that the bot uses, each a plain function of the workspace and arguments."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.practice import views
+from bot.practice import uploads, views
+from bot.practice.arguments import decoded, flag, number, required
 from bot.practice.blocks import MESSAGE_TEXT, checked_blocks, with_ids
 from bot.practice.cast import Channel, Json, user_object
 from bot.practice.workspace import Message, SlackError, Workspace
@@ -25,37 +25,6 @@ class Method:
     tier: int
     takes_json: bool = True
     app_level: bool = False
-
-
-def _required(args: Json, *names: str) -> None:
-    for name in names:
-        if args.get(name) in (None, ""):
-            problem = f"[ERROR] missing required field: {name}"
-            raise SlackError("invalid_arguments", response_metadata={"messages": [problem]})
-
-
-def _flag(args: Json, name: str, default: bool = False) -> bool:
-    value = args.get(name, default)
-    return value if isinstance(value, bool) else str(value).lower() in ("1", "true")
-
-
-def _number(args: Json, name: str, default: int) -> int:
-    value = str(args.get(name) or default)
-    if not value.isdecimal():
-        problem = f"[ERROR] must be an integer [json-pointer:/{name}]"
-        raise SlackError("invalid_arguments", response_metadata={"messages": [problem]})
-    return int(value)
-
-
-def decoded(args: Json, name: str, error: str) -> object:
-    """A structure that may come as JSON text; raises `error` when that text is not JSON."""
-    value = args.get(name)
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError as problem:
-        raise SlackError(error) from problem
 
 
 def content(space: Workspace, args: Json) -> tuple[str, list[Json]]:
@@ -122,7 +91,7 @@ def _destination(space: Workspace, args: Json) -> Channel:
 
 
 def _post(space: Workspace, args: Json) -> Json:
-    _required(args, "channel")
+    required(args, "channel")
     channel = space.writable(_destination(space, args).id, space.bot_user_id)
     text, blocks = content(space, args)
     message = Message(
@@ -132,10 +101,10 @@ def _post(space: Workspace, args: Json) -> Json:
         text,
         blocks,
         thread_ts=str(args.get("thread_ts") or ""),
-        broadcast=_flag(args, "reply_broadcast"),
+        broadcast=flag(args, "reply_broadcast"),
         metadata=_metadata(args),
-        unfurl_links=_flag(args, "unfurl_links", True),
-        unfurl_media=_flag(args, "unfurl_media", True),
+        unfurl_links=flag(args, "unfurl_links", True),
+        unfurl_media=flag(args, "unfurl_media", True),
     )
     space.add(message)
     return {
@@ -146,7 +115,7 @@ def _post(space: Workspace, args: Json) -> Json:
 
 
 def _update(space: Workspace, args: Json) -> Json:
-    _required(args, "channel", "ts")
+    required(args, "channel", "ts")
     message = space.message(str(args["channel"]), str(args["ts"]))
     if message.user != space.bot_user_id:
         raise SlackError("cant_update_message")
@@ -167,7 +136,7 @@ def _update(space: Workspace, args: Json) -> Json:
 
 
 def _post_ephemeral(space: Workspace, args: Json) -> Json:
-    _required(args, "channel", "user")
+    required(args, "channel", "user")
     channel = space.writable(str(args["channel"]), space.bot_user_id)
     if str(args["user"]) not in channel.members:
         raise SlackError("user_not_in_channel")
@@ -178,7 +147,7 @@ def _post_ephemeral(space: Workspace, args: Json) -> Json:
 
 
 def _permalink(space: Workspace, args: Json) -> Json:
-    _required(args, "channel", "message_ts")
+    required(args, "channel", "message_ts")
     message = space.message(str(args["channel"]), str(args["message_ts"]))
     place = f"archives/{message.channel}/p{message.ts.replace('.', '')}"
     thread = f"?thread_ts={message.thread_ts}" if message.thread_ts else ""
@@ -201,7 +170,7 @@ def _open_conversation(space: Workspace, args: Json) -> Json:
 
 
 def _conversation(space: Workspace, args: Json) -> Json:
-    _required(args, "channel")
+    required(args, "channel")
     channel = space.channel(str(args["channel"]))
     teams = {space.people[member].team_id for member in channel.members}
     known: Json = {
@@ -222,13 +191,13 @@ def _conversation(space: Workspace, args: Json) -> Json:
 
 
 def _page(space: Workspace, args: Json, messages: list[Message]) -> Json:
-    limit = min(_number(args, "limit", 100), 999)
+    limit = min(number(args, "limit", 100), 999)
     after, before = str(args.get("oldest") or "0"), str(args.get("latest") or "9999999999")
-    edges = {after, before} if _flag(args, "inclusive") else set()
+    edges = {after, before} if flag(args, "inclusive") else set()
     inside = [m for m in messages if after < m.ts < before or m.ts in edges]
-    start = _number(args, "cursor", 0)
+    start = number(args, "cursor", 0)
     rest = len(inside) > start + limit
-    metadata = _flag(args, "include_all_metadata")
+    metadata = flag(args, "include_all_metadata")
     shown = [message_object(space, m, metadata=metadata) for m in inside[start : start + limit]]
     page: Json = {"messages": shown, "has_more": rest}
     if rest:
@@ -237,7 +206,7 @@ def _page(space: Workspace, args: Json, messages: list[Message]) -> Json:
 
 
 def _readable(space: Workspace, args: Json) -> list[Message]:
-    _required(args, "channel")
+    required(args, "channel")
     channel = space.channel(str(args["channel"]))
     if space.bot_user_id not in channel.members:
         raise SlackError("not_in_channel")
@@ -250,7 +219,7 @@ def _history(space: Workspace, args: Json) -> Json:
 
 
 def _replies(space: Workspace, args: Json) -> Json:
-    _required(args, "ts")
+    required(args, "ts")
     kept = _readable(space, args)
     thread = [m for m in kept if args["ts"] in (m.ts, m.thread_ts)]
     if not thread:
@@ -259,14 +228,14 @@ def _replies(space: Workspace, args: Json) -> Json:
 
 
 def _user(space: Workspace, args: Json) -> Json:
-    _required(args, "user")
+    required(args, "user")
     person = space.person(str(args["user"]))
     with_email = "users:read.email" in space.scopes
     return {"user": user_object(person, space.team_id, with_email=with_email)}
 
 
 def _group_members(space: Workspace, args: Json) -> Json:
-    _required(args, "usergroup")
+    required(args, "usergroup")
     members = space.groups.get(str(args["usergroup"]))
     if members is None:
         raise SlackError("no_such_subteam")
@@ -274,13 +243,13 @@ def _group_members(space: Workspace, args: Json) -> Json:
 
 
 def _views_open(space: Workspace, args: Json) -> Json:
-    _required(args, "trigger_id", "view")
+    required(args, "trigger_id", "view")
     view = decoded(args, "view", "invalid_arguments")
     return {"view": views.sent(views.open_view(space, str(args["trigger_id"]), view))}
 
 
 def _views_update(space: Workspace, args: Json) -> Json:
-    _required(args, "view")
+    required(args, "view")
     shown = views.update_view(
         space,
         decoded(args, "view", "invalid_arguments"),
@@ -292,50 +261,10 @@ def _views_update(space: Workspace, args: Json) -> Json:
 
 
 def _views_publish(space: Workspace, args: Json) -> Json:
-    _required(args, "user_id", "view")
+    required(args, "user_id", "view")
     view = decoded(args, "view", "invalid_arguments")
     shown = views.publish_home(space, str(args["user_id"]), view, str(args.get("hash") or ""))
     return {"view": views.sent(shown)}
-
-
-def _upload_url(space: Workspace, args: Json) -> Json:
-    _required(args, "filename", "length")
-    file_id = space.new_id("F")
-    space.uploads[file_id] = {"name": str(args["filename"]), "length": _number(args, "length", 0)}
-    return {"upload_url": f"{space.base_url}/upload/{file_id}", "file_id": file_id}
-
-
-def _complete_upload(space: Workspace, args: Json) -> Json:
-    files = decoded(args, "files", "invalid_arguments")
-    if not isinstance(files, list) or not files:
-        raise SlackError("invalid_arguments")
-    shared = [_uploaded(space, each) for each in files]
-    if args.get("channel_id"):
-        channel = space.writable(str(args["channel_id"]), space.bot_user_id)
-        comment = str(args.get("initial_comment") or "")
-        thread_ts = str(args.get("thread_ts") or "")
-        message = Message(
-            channel.id,
-            space.new_ts(),
-            space.bot_user_id,
-            comment,
-            thread_ts=thread_ts,
-            files=shared,
-        )
-        space.add(message)
-    return {"files": shared}
-
-
-def _uploaded(space: Workspace, wanted: Json) -> Json:
-    upload = space.uploads.get(str(wanted.get("id")))
-    if upload is None or "content" not in upload:
-        raise SlackError("file_not_found")
-    return {
-        "id": wanted["id"],
-        "title": wanted.get("title") or upload["name"],
-        "name": upload["name"],
-        "size": upload["length"],
-    }
 
 
 def _open_socket(space: Workspace, _args: Json) -> Json:
@@ -366,6 +295,6 @@ METHODS: dict[str, Method] = {
     "views.push": Method(_views_open, (), 4),
     "views.update": Method(_views_update, (), 4),
     "views.publish": Method(_views_publish, (), 4),
-    "files.getUploadURLExternal": Method(_upload_url, ("files:write",), 4, takes_json=False),
-    "files.completeUploadExternal": Method(_complete_upload, ("files:write",), 4),
+    "files.getUploadURLExternal": Method(uploads.address, ("files:write",), 4, takes_json=False),
+    "files.completeUploadExternal": Method(uploads.complete, ("files:write",), 4),
 }

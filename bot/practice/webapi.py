@@ -18,6 +18,7 @@ from bot.practice import responses
 from bot.practice.cast import Json
 from bot.practice.limits import RateLimits
 from bot.practice.methods import METHODS, Method
+from bot.practice.uploads import kind_of
 from bot.practice.workspace import Fault, SlackError, Workspace
 
 HOLD_SECONDS = 60.0
@@ -52,6 +53,7 @@ class WebApi:
         return [
             Route("/api/{method}", self._api, methods=["GET", "POST"]),
             Route("/upload/{file_id}", self._upload, methods=["POST"]),
+            Route("/files/{file_id}", self._file, methods=["GET"]),
             Route("/response/{key}", self._respond, methods=["POST"]),
         ]
 
@@ -117,12 +119,23 @@ class WebApi:
         return JSONResponse({"ok": False, "error": "ratelimited"}, 429, headers)
 
     async def _upload(self, request: Request) -> Response:
+        async def perform() -> Response:
+            upload = self._space.uploads.get(request.path_params["file_id"])
+            body = await request.body()
+            if upload is None or len(body) != upload["length"]:
+                return PlainTextResponse("invalid upload", 400)
+            upload["content"] = body
+            return PlainTextResponse(f"OK - {len(body)}")
+
+        return await self._with_faults("upload", request, perform)
+
+    async def _file(self, request: Request) -> Response:
+        """The bytes of a file that is shown somewhere, for the page."""
         upload = self._space.uploads.get(request.path_params["file_id"])
-        body = await request.body()
-        if upload is None or len(body) != upload["length"]:
-            return PlainTextResponse("invalid upload", 400)
-        upload["content"] = body
-        return PlainTextResponse(f"OK - {len(body)}")
+        if upload is None or not upload.get("complete"):
+            return PlainTextResponse("no such file", 404)
+        sniff = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
+        return Response(upload["content"], media_type=kind_of(upload["name"]), headers=sniff)
 
     async def _respond(self, request: Request) -> Response:
         async def perform() -> Response:

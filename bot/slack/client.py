@@ -39,7 +39,7 @@ CONNECT_TIMEOUT = timedelta(seconds=5)
 CALL_TIMEOUT = timedelta(seconds=15)
 
 # Not being allowed to look is not an error of the message that is looked for.
-_CANT_LOOK = frozenset({"missing_scope", "unknown_method", "not_allowed_token_type"}) | NO_ENTRY
+CANT_LOOK = frozenset({"missing_scope", "unknown_method", "not_allowed_token_type"}) | NO_ENTRY
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -175,7 +175,7 @@ class SlackChat:
         try:
             messages = await self._recent(channel, thread_ts)
         except PermanentError as error:
-            if error.code not in _CANT_LOOK:
+            if error.code not in CANT_LOOK:
                 raise
             log.warning("a lost message can't be looked up: %s", error)
             return None

@@ -203,6 +203,23 @@ Index("aftercare_recent", aftercare.c.service, aftercare.c.created_at.desc())
 chore = aggregate_table("chore", Column("rollout_id", Text, nullable=False))
 Index("chore_of", chore.c.rollout_id)
 
+record = aggregate_table(
+    "record",
+    Column("service", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("version_name", Text, nullable=False),
+    _flag("active"),
+)
+Index(
+    "record_one_active",
+    record.c.service,
+    record.c.environment,
+    unique=True,
+    sqlite_where=text("active"),
+    postgresql_where=text("active"),
+)
+Index("record_recent", record.c.service, record.c.environment, record.c.created_at.desc())
+
 sequence = Table(
     "sequence",
     metadata,

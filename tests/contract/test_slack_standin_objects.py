@@ -209,3 +209,32 @@ async def test_the_session_of_the_client_can_be_closed(slack: Stage) -> None:
     client = AsyncWebClient(TOKEN, session=slack.session)  # type: ignore[arg-type]
     assert client.session is not None
     assert client.session.closed
+
+
+async def test_a_shown_file_can_be_looked_at_and_is_shown_once(slack: Stage) -> None:
+    asked = await slack.client.files_getUploadURLExternal(
+        filename="a.png", length=3, alt_txt="three bytes"
+    )
+    assert (await slack.page.get(f"/files/{asked['file_id']}")).status_code == 404
+    await slack.page.post(f"/upload/{asked['file_id']}", content=b"png")
+    files = [{"id": asked["file_id"], "title": "A"}]
+    await slack.client.files_completeUploadExternal(files=files, channel_id="C0CHECKOUT")
+    (message,) = slack.space.messages["C0CHECKOUT"]
+    assert message.files[0]["alt_txt"] == "three bytes"
+    seen = await slack.page.get(f"/files/{asked['file_id']}")
+    assert (seen.content, seen.headers["content-type"]) == (b"png", "image/png")
+    again = slack.client.files_completeUploadExternal(files=files, channel_id="C0CHECKOUT")
+    assert await refusal(again) == "file_not_found"
+
+
+@pytest.mark.parametrize(
+    ("length", "alt", "error"),
+    [("0", "", "invalid_arguments"), ("3", "x" * 1001, "alt_txt_too_large")],
+)
+async def test_what_no_file_can_be_is_refused(
+    slack: Stage, length: str, alt: str, error: str
+) -> None:
+    call = slack.client.files_getUploadURLExternal(
+        filename="a", length=int(length), alt_txt=alt or None
+    )
+    assert await refusal(call) == error

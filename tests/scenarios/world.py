@@ -76,6 +76,7 @@ class World(Ticking):
         self.step = SECOND
         self.options = Options(longest_gap=timedelta(days=1))
         self.house = HOUSE
+        self.identity = IDENTITY
         super().__init__(Workspace.practice(self.clock.now, "xoxb-practice", base_url=SLACK))
         self._fill_space()
         self.shop = RememberedShop(self.clock)
@@ -138,7 +139,7 @@ class World(Ticking):
         )
         made = replace(setup(settings, plans, outside), database_url=self.url)
         store = await Store.open(self.url, inline=self.inline)
-        self.bot = Bot(made, outside, store, IDENTITY, self.options)
+        self.bot = Bot(made, outside, store, self.identity, self.options)
         await self.bot.open_calendar()
 
     async def restart(self) -> None:

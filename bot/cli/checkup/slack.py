@@ -21,6 +21,7 @@ NEEDED: Mapping[str, str] = {
 
 OPTIONAL: Mapping[str, str] = {
     "usergroups:read": "roles can't be filled from Slack user groups",
+    "files:write": "no pictures of the metrics are shown when a wave is over",
     "im:write": "direct messages go by way of the app's own page",
     "channels:read": "public channels can't be looked at: neither membership nor sharing is known",
     "groups:read": "private channels can't be looked at: neither membership nor sharing is known",

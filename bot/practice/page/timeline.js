@@ -29,17 +29,24 @@ function body(message, ctx) {
     : h("div", { class: "bk-text" }, mrkdwn(message.text ?? "", ctx));
 }
 
+// The page may be open under another name of this machine than the one in the address.
+const here = (address) => new URL(address, location.href).pathname;
+
+function attachment(file, ctx) {
+  const name = file.title || file.name || file.id;
+  const address = file.permalink ?? file.url_private;
+  if (file.mimetype?.startsWith("image/") && address)
+    return h(
+      "a",
+      { class: "picture", href: here(address), target: "_blank", rel: "noreferrer", title: name },
+      h("img", { src: here(address), alt: file.alt_txt || name, loading: "lazy" }),
+    );
+  return h("p", { class: "files" }, ["▤ ", address ? mrkdwn(`<${address}|${name}>`, ctx) : name]);
+}
+
 const attached = (message, ctx) =>
   message.files?.length > 0 &&
-  h(
-    "p",
-    { class: "files" },
-    message.files.map((file) => {
-      const name = file.title || file.name || file.id;
-      const address = file.permalink ?? file.url_private;
-      return ["▤ ", address ? mrkdwn(`<${address}|${name}>`, ctx) : name, " "];
-    }),
-  );
+  h("div", { class: "attached" }, message.files.map((file) => attachment(file, ctx)));
 
 function replies(message, count, ctx) {
   if (message.ephemeral || count === 0) return null;

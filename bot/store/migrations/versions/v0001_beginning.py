@@ -263,6 +263,23 @@ def upgrade() -> None:
     )
     op.create_index("response_of", "response", ["rollout_id"], unique=False)
     _aggregate(
+        "record",
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("version_name", sa.Text(), nullable=False),
+        sa.Column("active", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
+    place, active = ["service", "environment"], sa.text("active")
+    op.create_index(
+        "record_one_active",
+        "record",
+        place,
+        unique=True,
+        sqlite_where=active,
+        postgresql_where=active,
+    )
+    op.create_index("record_recent", "record", [*place, sa.literal_column("created_at DESC")])
+    _aggregate(
         "rollout",
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("environment", sa.Text(), nullable=False),

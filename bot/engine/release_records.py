@@ -1,0 +1,251 @@
+"""Records of releases, as a kind of aggregate that follows its rollout in the same unit of work.
+
+What is done about a record (pictures, files) goes through the outbox like everything else, holds
+nothing up, and is given up after a while: the record itself is in the database.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, RowMapping
+
+from bot.domain import record_news
+from bot.domain.charts import Chart, Looks, chart
+from bot.domain.events import Measured
+from bot.domain.plan import Plan
+from bot.domain.release_record import (
+    DrawChart,
+    Record,
+    RecordEffect,
+    RecordEvent,
+    Restored,
+    Standing,
+    Superseded,
+    TakenBack,
+    WentLive,
+    decide,
+)
+from bot.domain.rollout import Rollout
+from bot.engine import transitions
+from bot.engine.engine import Part, Tools
+from bot.engine.kinds import Kind, Route, Subject
+from bot.engine.outbox import Patience, Work
+from bot.engine.rollouts import NAME as ROLLOUT
+from bot.engine.rollouts import RolloutKind
+from bot.pictures import draw
+from bot.ports import Gallery, Message, PermanentError, Picture, Posted
+from bot.store.database import Store
+from bot.store.queries import records as kept
+from bot.store.queries import release_records
+from bot.store.tables import record as table
+
+NAME = "record"
+
+RecordKind = Kind[Record, Any]
+
+
+def parts(tools: Tools, gallery: Gallery | None) -> Sequence[Part]:
+    """The part of an engine that keeps records. gallery: None where no picture can be posted."""
+    kind = record_kind()
+    follower = Follower(kind, drawn=gallery is not None)
+    return (Part(kind, RecordPerformer(tools, gallery), follow=follower.follow),)
+
+
+def record_kind() -> RecordKind:
+    """The kind of records."""
+    return Kind(
+        name=NAME,
+        table=table,
+        decide=decide,
+        load=_Loader(),
+        dump=lambda record: msgspec.json.encode(record).decode(),
+        subject=lambda record: Subject(record.standing, record.service, record.environment),
+        effects=msgspec.json.Decoder(RecordEffect),
+        route=_route,
+        columns=lambda record: {"active": record.standing is Standing.ACTIVE},
+        pinned=_pinned,
+        # Its rollout's entries say it all already; and a unit that writes several aggregates must
+        # not hold the chain while it locks the next one.
+        routine=lambda *_: True,
+    )
+
+
+class _Loader:
+    def __init__(self) -> None:
+        self._decoder = msgspec.json.Decoder(Record)
+
+    def __call__(self, row: RowMapping) -> Record:
+        found = self._decoder.decode(row["state"])
+        return msgspec.structs.replace(found, revision=row["revision"], fence=row["fence"])
+
+
+def _pinned(record: Record) -> Mapping[str, Any]:
+    return {
+        "service": record.service,
+        "environment": record.environment,
+        "version_name": record.version,
+    }
+
+
+def _route(record: Record, effect: Any) -> Route:
+    match effect:
+        case DrawChart():
+            return Route("work", f"chart:{record.id}")
+        case _:
+            return Route("work")
+
+
+# --- following the rollout ------------------------------------------------------------------
+
+
+class Follower:
+    """Begins records, and tells them what happened. drawn: whether pictures can be posted."""
+
+    def __init__(self, kind: RecordKind, *, drawn: bool) -> None:
+        self._kind = kind
+        self._drawn = drawn
+
+    def follow(self, conn: Connection, before: Rollout, after: Rollout, now: datetime) -> None:
+        """See `Kind.follow`."""
+        if record_news.signed(before, after):
+            transitions.create(conn, self._kind, record_news.begin(after, now), (), now)
+        events = record_news.news(before, after, now, drawn=self._drawn)
+        if not events or not release_records.exists(conn, after.id):
+            return
+        others = self._others(conn, after, events)
+        for id_ in sorted({after.id, *(id_ for id_, _ in others)}):
+            transitions.load(conn, self._kind, id_, lock=True)
+        first = [each for each in others if isinstance(each[1], Superseded)]
+        for id_, event in first:
+            transitions.apply(conn, self._kind, id_, event, now)
+        for each in events:
+            transitions.apply(conn, self._kind, after.id, each, now)
+        for id_, event in others:
+            if (id_, event) not in first:
+                transitions.apply(conn, self._kind, id_, event, now)
+
+    def _others(
+        self, conn: Connection, after: Rollout, events: Sequence[RecordEvent]
+    ) -> list[tuple[str, RecordEvent]]:
+        """What this means for the records of other versions on the same target."""
+        place = (after.service, after.environment)
+        active = release_records.active(conn, *place)
+        if any(isinstance(event, WentLive) for event in events):
+            return [(active, Superseded())] if active and active != after.id else []
+        if any(isinstance(event, TakenBack) for event in events) and active in (None, after.id):
+            older = release_records.newest_of(conn, *place, after.previous)
+            return [(older, Restored())] if older else []
+        return []
+
+
+# --- what is done about it ------------------------------------------------------------------
+
+
+class RecordPerformer:
+    """Does the effects of records; implements `bot.engine.outbox.Performer`."""
+
+    def __init__(self, tools: Tools, gallery: Gallery | None) -> None:
+        self._tools = tools
+        self._gallery = gallery
+        self._charts = Charts(tools.store, tools.rollouts, record_kind())
+
+    async def perform(self, work: Work) -> Sequence[Any]:
+        effect: RecordEffect = work.effect
+        match effect:
+            case DrawChart(stretch):
+                await self._post_chart(work, stretch)
+        return ()
+
+    async def _post_chart(self, work: Work, upto: int) -> None:
+        record: Record = work.aggregate
+        if self._gallery is None or (made := await self._charts.of(record.id, upto)) is None:
+            return
+        under = await self._tools.delivery.card_of(record.id)
+        message = Message(under.channel, made.alt, thread_ts=under.ts)
+        await Showing(self._tools, self._gallery, work).show(made, f"{upto + 1}", message)
+
+    def patience(self, _work: Work) -> Patience:
+        return Patience(limit=timedelta(hours=1), cap=timedelta(minutes=5))
+
+    def delayed(self, _work: Work, _reason: str) -> Sequence[Any]:
+        return ()
+
+    def gave_up(self, _work: Work, _reason: str) -> Sequence[Any]:
+        return ()
+
+    def alarm(self, _work: Work, _reason: str) -> Any | None:
+        """A picture that can't be posted wakes nobody: the numbers are in the thread."""
+        return None
+
+
+class Showing:
+    """Shows the picture of one piece of work once.
+
+    What was uploaded is remembered, so that a try after one with an unknown end looks for it in the
+    thread. Where reading is not allowed, Slack's refusal to share it again tells the same.
+    """
+
+    def __init__(self, tools: Tools, gallery: Gallery, work: Work) -> None:
+        self._delivery = tools.delivery
+        self._gallery = gallery
+        self._work = work
+        self._key = f"picture:{work.row.key}"
+
+    async def show(self, made: Chart, name: str, message: Message) -> None:
+        """Draw, upload and share it, as far as that has not been done yet."""
+        title = f"{made.title}, {made.subtitle}"
+        file_id = await self._uploaded(made, name, title)
+        if self._work.row.look_first and await self._gallery.shared(
+            file_id, message.channel, message.thread_ts
+        ):
+            return
+        try:
+            await self._gallery.share(file_id, title, message)
+        except PermanentError as error:
+            if error.code != "file_not_found" or not self._work.row.look_first:
+                raise
+
+    async def _uploaded(self, made: Chart, name: str, title: str) -> str:
+        there = await self._delivery.sent(self._key)
+        if there is None:
+            record: Record = self._work.aggregate
+            called = f"{record.service}-{record.version}-{name}.png"
+            picture = Picture(called, title, made.alt, await draw(made))
+            posted = Posted(await self._gallery.upload(picture), "")
+            there = await self._delivery.remember(posted, self._key, "picture", self._work)
+        return there.channel
+
+
+class Charts:
+    """Makes the picture of a release, for threads, mails and reports: reads only."""
+
+    def __init__(self, store: Store, rollouts: RolloutKind, kind: RecordKind) -> None:
+        self._store = store
+        self._rollouts = rollouts
+        self._kind = kind
+
+    async def of(self, rollout_id: str, upto: int | None = None) -> Chart | None:
+        """The chart of a rollout up to the stretch with that index, None: all of them.
+
+        None when nothing was measured yet. Raises NotFoundError.
+        """
+
+        def unit(conn: Connection) -> tuple[Record, Plan, Looks]:
+            record = transitions.load(conn, self._kind, rollout_id)
+            rollout = transitions.load(conn, self._rollouts, rollout_id)
+            return record, rollout.the_plan, _looks(conn, rollout_id)
+
+        record, plan, looks = await self._store.transact(unit)
+        return chart(record, plan, looks, upto)
+
+
+def _looks(conn: Connection, rollout_id: str) -> Looks:
+    found = []
+    for at, seen in kept.observations(conn, ROLLOUT, rollout_id):
+        found.append((at, _MEASURED.decode(seen).measurements))
+    return found
+
+
+_MEASURED = msgspec.json.Decoder(Measured)
