@@ -101,6 +101,13 @@ def aggregate_table(name: str, *more: Column[Any]) -> Table:
     )
 
 
+def _one(name: str, of: Table, flag: str) -> None:
+    """At most one row per target has this flag."""
+    where = text(flag)
+    place = (of.c.service, of.c.environment)
+    Index(name, *place, unique=True, sqlite_where=where, postgresql_where=where)
+
+
 rollout = aggregate_table(
     "rollout",
     Column("service", Text, nullable=False),
@@ -145,14 +152,7 @@ response = aggregate_table(
     Column("service", Text, nullable=False),
 )
 Index("response_of", response.c.rollout_id)
-Index(
-    "rollout_one_live",
-    rollout.c.service,
-    rollout.c.environment,
-    unique=True,
-    sqlite_where=text("live"),
-    postgresql_where=text("live"),
-)
+_one("rollout_one_live", rollout, "live")
 Index("rollout_recent", rollout.c.service, rollout.c.environment, rollout.c.created_at.desc())
 Index(
     "rollout_open",
@@ -190,14 +190,7 @@ aftercare = aggregate_table(
     Column("plan_digest", Text, nullable=False),
     Column("plan", Text, nullable=False),
 )
-Index(
-    "aftercare_one_live",
-    aftercare.c.service,
-    aftercare.c.environment,
-    unique=True,
-    sqlite_where=text("live"),
-    postgresql_where=text("live"),
-)
+_one("aftercare_one_live", aftercare, "live")
 Index("aftercare_recent", aftercare.c.service, aftercare.c.created_at.desc())
 
 chore = aggregate_table("chore", Column("rollout_id", Text, nullable=False))
@@ -210,14 +203,7 @@ record = aggregate_table(
     Column("version_name", Text, nullable=False),
     _flag("active"),
 )
-Index(
-    "record_one_active",
-    record.c.service,
-    record.c.environment,
-    unique=True,
-    sqlite_where=text("active"),
-    postgresql_where=text("active"),
-)
+_one("record_one_active", record, "active")
 Index("record_recent", record.c.service, record.c.environment, record.c.created_at.desc())
 
 sequence = Table(
