@@ -10,7 +10,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bot.domain.plan_terms import Closed, ConditionDocument, Duration, Name, Percent, Slug
+from bot.domain.plan_terms import (
+    Closed,
+    ConditionDocument,
+    Duration,
+    Name,
+    NameOrNone,
+    Percent,
+    Slug,
+)
 from bot.domain.recurring import RecurringDocument
 
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -94,7 +102,7 @@ class PreflightDocument(Closed, frozen=True, kw_only=True):
     checklists: tuple[Slug, ...] = ()
     reviews: ReviewsDocument | None = None
     pass_rate: Percent = "100%"  # noqa: S105 - a share, not a password
-    promote_from: Name | Literal[""] = ""
+    promote_from: NameOrNone = ""
 
 
 class VersionDocument(Closed, frozen=True, kw_only=True):

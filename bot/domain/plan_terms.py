@@ -13,6 +13,9 @@ from bot.domain.conditions import Action
 Duration = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d|w)$")]
 Percent = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?%$")]
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
+NameOrNone = Annotated[str, Meta(pattern=r"^([a-z][a-z0-9_]*)?$")]
+"""For what a plan that extends another can take back with ""."""
+
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Breach = Literal["rollback", "step_back", "pause"]
 OnInconclusive = Literal["extend", "ask", "proceed"]

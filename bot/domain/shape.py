@@ -25,6 +25,7 @@ EXAMPLES: Mapping[str, str] = {
     r"^[0-9]+(\.[0-9]+)?%$": "a percentage; write it like 5% or 0.1%",
     r"^([0-9]+(\.[0-9]+)?%|strict|rollback)$": "a share; write 1%, or one of: strict, rollback",
     r"^[a-z][a-z0-9_]*$": "a name; write small letters, digits and _",
+    r"^([a-z][a-z0-9_]*)?$": "a name; write small letters, digits and _",
     r"^[a-z0-9][a-z0-9-]*$": "a name; write small letters, digits and -",
     r"^[A-Za-z][A-Za-z0-9_-]*$": "a name; write letters, digits, - and _",
     r"^https?://[^\s]+$": "an address; write it like http://127.0.0.1:9090",

@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.after_facts import Known
 from bot.domain.after_state import Stage, questions
+from bot.domain.events import RunCheck
 from bot.domain.people import Actor
 from bot.domain.reports import Report
 from bot.domain.samples import Gauge, Value
@@ -34,8 +35,9 @@ FINE: Mapping[str, Value] = {
 }
 
 
-def proofile() -> Story:
-    story = Story(library().get("proofile-staged"))
+def proofile(**checks: bool) -> Story:
+    ran = {"api_health": True, "site_health": True} | checks
+    story = Story(library().get("proofile-staged"), checks=ran)
     story.values.update(FINE)
     return story
 
@@ -87,6 +89,18 @@ def test_proofile_is_signed_off_on_day_1_on_day_7_and_in_weeks_2_to_4() -> None:
     assert story.care.phase is Stage.PASSED
     assert story.care.grade == "ready_for_next_sprint"
     assert story.pages() == []
+
+
+@pytest.mark.requirement("P-080")
+@pytest.mark.parametrize("ill", ["", "api_health", "site_health"])
+def test_proofiles_api_and_its_site_are_looked_at_when_it_is_live(ill: str) -> None:
+    story = proofile(**({ill: False} if ill else {}))
+    ran = {e.check for _, e in story.effects if isinstance(e, RunCheck)}
+    assert ran == {"api_health", "site_health"}
+    story.wait(HOUR)
+    fine = story.said("deployed (0s to 15m) is over: all 2 items are fine")
+    assert fine == ([] if ill else [15 * MINUTE])
+    assert any(ill in text for text in story.pages()) is bool(ill)
 
 
 @pytest.mark.requirement("P-155", "P-157")

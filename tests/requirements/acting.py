@@ -111,7 +111,7 @@ class Rule:
     rows: what it shows. over: readings that satisfy it by the least. limit: readings exactly at the
     limit, or whatever is just not enough. windows: how many in a row it takes, of `window` seconds.
     each: seconds between two looks, None: four looks in each window. does: rollback, step_back,
-    pause, page or notify. level: of an alert that does more than that.
+    pause, page or notify. level: of an alert that does more than that; "trigger": it is none.
     """
 
     rows: tuple[str, ...]

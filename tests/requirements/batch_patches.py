@@ -191,6 +191,8 @@ COUNTED = [
 
 QUESTIONS = [
     question(("B-040",), "w1", "w1-team", "incident_commander"),
+    question(("B-044",), "w1", "w1-logs", "engineering_lead"),
+    question(("B-061",), "w2", "w2-feedback", "product_manager"),
     question(("B-072",), "w3", "w3-metrics", "engineering_lead"),
     question(("B-073",), "w3", "w3-cost", "product_manager"),
     question(("B-074", "B-079"), "w3", "w3-monitoring", "operations"),

@@ -134,5 +134,25 @@ GATES += [
 
 QUESTIONS = [
     Question(("P-042",), PLAN, "canary", "canary-users", "frontend", "rollback", GOOD),
-    Question(("P-066",), PLAN, "full", "full-features", "qa", "pause", GOOD),
+    Question(("P-066", "P-064"), PLAN, "full", "full-features", "qa", "pause", GOOD),
+    Question(("P-038",), PLAN, "canary", "canary-features", "qa", "rollback", GOOD),
+    Question(("P-038",), PLAN, "canary", "canary-users", "qa", "rollback", GOOD),
+    *(
+        Question(("P-049",), PLAN, "graduated", f"graduated-{what}", "devops", "step_back", GOOD)
+        for what in ("slower", "database", "cache", "errors")
+    ),
+    Question(("P-064",), PLAN, "full", "full-edges", "qa", "pause", GOOD),
+    Question(("P-064",), PLAN, "full", "full-others", "devops", "pause", GOOD),
+    Question(("P-064",), PLAN, "full", "full-load", "devops", "pause", GOOD),
 ]
+
+UNUSUAL = [
+    Rule(("P-057",), PLAN, "graduated", metric, over, limit, 300, "notify", level="trigger")
+    for metric, over, limit in [
+        ("error_rate", share(3, 1000, base=(1, 1000)), share(2, 1000, base=(1, 1000))),
+        ("latency_p95", slow(51, 0.75, base=0.5), slow(50, 0.75, base=0.5)),
+        ("cpu", level(0.61, base=0.4), level(0.6, base=0.4)),
+        ("memory", level(0.61, base=0.4), level(0.6, base=0.4)),
+    ]
+]
+"""What is much worse than on the other side, and still within the limits of the alerts."""

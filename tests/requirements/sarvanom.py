@@ -96,5 +96,9 @@ GATES += [
 QUESTIONS = [
     Question((row,), PLAN, wave, f"{wave}-{name}", role, "rollback", GOOD)
     for wave in ("p5", "p25", "p50")
-    for row, name, role in [("S-039", "core", "qa"), ("S-041", "business", "product_team")]
+    for row, name, role in [
+        ("S-039", "core", "qa"),
+        ("S-040", "users", "product_team"),
+        ("S-041", "business", "product_team"),
+    ]
 ]

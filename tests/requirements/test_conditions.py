@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 import pytest
 
-from bot.domain.events import HookFired, ItemTicked, SetTraffic
-from bot.domain.people import Actor
+from bot.domain.events import HookFired, ItemTicked, RunCheck, SetTraffic
+from bot.domain.people import THE_BOT, Actor
 from bot.domain.rollout import Phase
 from tests.requirements import batch_patches, crypto_watch, proofile, sarvanom, whispercache
 from tests.requirements.acting import (
@@ -42,6 +42,7 @@ ALL_RULES = [
     *whispercache.ALERTS,
     *proofile.ALERTS,
     *proofile.BREACHES,
+    *proofile.UNUSUAL,
     *batch_patches.TRIGGERS,
     *batch_patches.WARNINGS,
     *batch_patches.CRITICALS,
@@ -220,6 +221,21 @@ def test_an_open_incident_is_a_gate_that_fails(
     closed.serve(good)
     closed.let_go_on(good)
     assert closed.done == "go on"
+
+
+@pytest.mark.requirement("B-043")
+@pytest.mark.parametrize(("ok", "does"), [(True, "go on"), (False, "rollback")])
+def test_the_load_with_known_patches_is_run_when_the_wave_is_judged(ok: bool, does: str) -> None:
+    drive = Drive(batch_patches.PLAN, "w1")
+    gate = next(g for g in drive.rollout.current_wave.gates if g.text == "synthetic_load")
+    drive.answer_everything(but=gate.id)
+    drive.serve(batch_patches.GOOD)
+    assert RunCheck(gate.id, "synthetic_load") in drive.effects
+    assert drive.is_in(Phase.JUDGING)
+    drive.happens(ItemTicked(THE_BOT, gate.id, ok=ok, evidence="500 of 500 patches"))
+    drive.look(1, batch_patches.GOOD)
+    drive.let_go_on(batch_patches.GOOD)
+    assert drive.done == does
 
 
 @pytest.mark.requirement("B-057")

@@ -206,7 +206,7 @@ def test_batch_patches_asks_again_for_what_earlier_waves_asked() -> None:
     assert "trend(error_rate) < 0" in w2
     assert w3[: len(w2)] == w2
     assert w4[: len(w3)] == w3
-    assert len(w4) == len(set(w4)) == 14
+    assert len(w4) == len(set(w4)) == 17
 
 
 @pytest.mark.parametrize("plan", ["sarvanom-feature", "sarvanom-major"])
