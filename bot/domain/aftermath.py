@@ -15,7 +15,14 @@ from bot.domain.duties import EndDuties, StartDuty
 from bot.domain.events import Effect, HookFired, Measured, Page, RollbackRequested
 from bot.domain.people import BOT
 from bot.domain.reports import alarms, find
-from bot.domain.response import Action, BeginResponse, ResponseNews, budget_of, steps_for
+from bot.domain.response import (
+    Action,
+    BeginResponse,
+    ResponseNews,
+    budget_of,
+    step_state,
+    steps_for,
+)
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.telling import alert_text, levels_of
 
@@ -139,6 +146,8 @@ def _respond(
     plan, wave = after.the_plan, before.current_wave.id
     by = after.rollback_by if action == "rollback" else BOT
     steps = steps_for(plan, action, wave, by=by)
+    if action == "pause" and _elsewhere(before, after):
+        steps = tuple(step_state(step) for step in plan.sections.rollback.elsewhere)
     why = after.rollback_reason if action == "rollback" else after.reason
     name = f"{after.id}-r{after.revision + 1}"
     occasions = ("incident",) if action == "rollback" and by == BOT else ()
@@ -179,6 +188,12 @@ def _detection(before: Rollout, after: Rollout) -> timedelta:
     watcher = after.watchers.get(found[0].id)
     runs = watcher.runs if watcher is not None else 0
     return (found[0].window or plan.poll) * max(1, runs)
+
+
+def _elsewhere(before: Rollout, after: Rollout) -> bool:
+    """Whether it is held for something that the release has not caused."""
+    found = [t for t in after.the_plan.triggers_of(before.current_wave) if _named(t, after)]
+    return any(t.caused and after.watchers[t.id].elsewhere for t in found)
 
 
 def _named(trigger: Condition, after: Rollout) -> bool:

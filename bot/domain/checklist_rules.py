@@ -90,5 +90,8 @@ def _check_item(item: ItemDocument, path: Path) -> None:
         raise DocumentError((*path, "ask"), "asks for words, and `value` for a number", "keep one")
     if item.value and not _RULE.fullmatch(item.value):
         raise DocumentError((*path, "value"), f"{item.value!r} is no limit", "like `>= 95%`")
+    if item.figure and not (item.check and item.value):
+        hint = "name the command and the limit"
+        raise DocumentError((*path, "figure"), "goes with `check` and `value`", hint)
     if item.live_for and item.check != STAGING_LIVE:
         raise DocumentError((*path, "live_for"), f"needs `check: {STAGING_LIVE}`")

@@ -39,6 +39,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     check: str = ""
     optional: bool = False
     value: str = ""
+    figure: str = ""
     ask: str = ""
     live_for: str = ""
     seat: str = ""
@@ -197,6 +198,7 @@ def _item(plan: Plan, name: str, document: ItemDocument, *, needed: bool) -> Ite
         check=document.check if needed else "",
         optional=document.optional,
         value=document.value,
+        figure=document.figure,
         ask=document.ask,
         live_for=document.live_for,
         seat=document.seat,

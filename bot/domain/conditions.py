@@ -99,6 +99,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     hold: how long it must hold (`for:` and `stable:` in the file); exclusive with `consecutive`.
     consecutive: how many windows (or samples) in a row.
     proof: `evidence: require`; what only the rule says pauses, until it is evidence as well.
+    caused: `cause: release`; it pauses while the version before is over the same limit.
     """
 
     id: str
@@ -114,6 +115,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     by: tuple[str, ...] = ()
     optional: bool = False
     proof: bool = False
+    caused: bool = False
 
     @property
     def runs_needed(self) -> int:

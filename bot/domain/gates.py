@@ -288,7 +288,7 @@ def needs(
         if comparison.subject not in metrics:
             continue
         found[comparison.subject, Track.CANARY] = None
-        if comparison.limit.relative and baseline:
+        if (comparison.limit.relative or condition.caused) and baseline:
             found[comparison.subject, Track.BASELINE] = None
     return tuple(found)
 

@@ -23,6 +23,7 @@ from bot.domain.plan_sections import (
     DashboardDocument,
     Day,
     LevelDocument,
+    LoadDocument,
     MeetingDocument,
     PreflightDocument,
     RampDocument,
@@ -189,6 +190,7 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     soak_factor: Annotated[float, Meta(ge=1, le=100)] = 1.0
     preflight: PreflightDocument = PreflightDocument()
     checklists: Mapping[Slug, ChecklistDocument] = {}
+    load_test: tuple[LoadDocument, ...] = ()
     types: Mapping[Name, tuple[Name, ...]] = {}
     labels: Mapping[Slug, tuple[Name, ...]] = {}
     calendar: CalendarDocument = CalendarDocument()

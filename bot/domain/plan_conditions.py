@@ -42,7 +42,8 @@ class Place(NamedTuple):
     has no say in it (gates: the wave's on_breach decides). prefix: of the ids made from the text.
     traffic: percent of the wave, None outside of waves. waves: the ids of the earlier ones, None
     where none is earlier. levels: the metrics that the plan has levels for. subjects: what may be
-    asked there besides metrics. proof: the condition at hand wants evidence.
+    asked there besides metrics. proof: the condition at hand wants evidence. caused: it acts only
+    on what the release has caused.
     """
 
     words: tuple[Word, ...]
@@ -53,6 +54,7 @@ class Place(NamedTuple):
     levels: tuple[str, ...] = ()
     subjects: tuple[str, ...] = tuple(SUBJECTS)
     proof: bool = False
+    caused: bool = False
 
 
 def duration(text: str, path: Path, *, zero: bool = False) -> timedelta:
@@ -132,7 +134,7 @@ def condition(
     _fitting(document, word, path, place)
     comparison = None
     if word == "if":
-        here = place._replace(proof=bool(document.evidence))
+        here = place._replace(proof=bool(document.evidence), caused=bool(document.cause))
         comparison = compared(text, metrics, (*path, "if"), here)
         if is_subject(comparison, metrics):
             _at_once(document, path)
@@ -154,6 +156,7 @@ def condition(
         by=document.by,
         optional=document.optional,
         proof=document.evidence == "require",
+        caused=document.cause == "release",
     )
 
 
@@ -196,6 +199,10 @@ def _fitting(document: ConditionDocument, word: Word, path: Path, place: Place) 
     if document.evidence and (word != "if" or place.do in {None, Action.NOTIFY}):
         hint = "gates rest on evidence anyway, and alerts do nothing"
         raise DocumentError((*path, "evidence"), "belongs to a trigger on a metric", hint)
+    taking = document.do or place.do
+    if document.cause and (word != "if" or taking not in {Action.ROLLBACK, Action.STEP_BACK}):
+        hint = "it says when traffic is taken away, and when that would not help"
+        raise DocumentError((*path, "cause"), "belongs to a trigger that takes traffic away", hint)
     if document.do is not None and place.do is None:
         hint = "what a failed gate does is the wave's `on_breach`"
         raise DocumentError((*path, "do"), "does not belong to a gate", hint)
@@ -267,6 +274,9 @@ def _possible(comparison: Comparison, metric: Metric, path: Path, place: Place) 
         raise DocumentError(path, f"there is no earlier wave {limit.wave!r}", known)
     if limit.kind is LimitKind.ABSOLUTE:
         _unit(comparison, metric, path)
+    if place.caused and (metric.kind in {"probe", "count"} or limit.kind is not LimitKind.ABSOLUTE):
+        hint = "the other side has to be able to break the same limit"
+        raise DocumentError(path, "`cause` goes with a number, and with a fixed limit", hint)
     if place.proof and metric.kind not in {"ratio", "quantile"}:
         problem = f"a {metric.kind} counts no requests that could be evidence"
         raise DocumentError(path, problem, "leave `evidence: require` out")

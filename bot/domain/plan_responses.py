@@ -45,7 +45,7 @@ def level_alerts(
 def check_responses(plan: Plan) -> None:
     """Refuse steps and clocks that nobody would carry out. Raises DocumentError."""
     rules = plan.sections.rollback
-    for name in ("auto", "manual", "after", "notify"):
+    for name in ("auto", "manual", "elsewhere", "after", "notify"):
         _steps(getattr(rules, name), ("rollback", name))
     waves = {wave.id for wave in plan.waves}
     for wave, steps in rules.waves.items():

@@ -59,7 +59,8 @@ class ItemDocument(Closed, frozen=True, kw_only=True):
     """An item of a checklist.
 
     by: roles that may tick it; check: a command that ticks it, or one that the bot has built in;
-    value: a number has to be given with it, and to hold, as in `>= 95%`; ask: words that have to be
+    value: a number has to be given with it, and to hold, as in `>= 95%`; figure: which number of
+    those that the check prints (see `bot.domain.figures`); ask: words that have to be
     given with it, as in `its id`; live_for: how long the same artifact has to have been live where
     it is promoted from; seat: it ticks itself when that seat is signed; wave: it ticks itself when
     that wave has passed.
@@ -71,6 +72,7 @@ class ItemDocument(Closed, frozen=True, kw_only=True):
     check: Name | Literal[""] = ""
     optional: bool = False
     value: str = ""
+    figure: NameOrNone = ""
     ask: str = ""
     live_for: Duration | Literal[""] = ""
     seat: Name | Literal[""] = ""
@@ -124,6 +126,20 @@ class VersionDocument(Closed, frozen=True, kw_only=True):
     initial: str = ""
 
 
+class LoadDocument(Closed, frozen=True, kw_only=True):
+    """A part of the load test, for the command that runs it.
+
+    users: at the same time, one after the other where there are several; times: as much traffic as
+    usual; for: each; recover: how soon it has to be as before.
+    """
+
+    id: Slug
+    users: tuple[Annotated[int, Meta(ge=1)], ...] = ()
+    times: Annotated[float, Meta(gt=0)] | None = None
+    for_: Duration = msgspec.field(name="for")
+    recover: Duration | Literal[""] = ""
+
+
 # --- when it may begin ----------------------------------------------------------------------
 
 
@@ -167,12 +183,14 @@ class RollbackDocument(Closed, frozen=True, kw_only=True):
     """What is done around a rollback, in this order.
 
     auto: when the bot goes back by itself; manual: when a person asks for it; waves: what people do
-    about a breach in that wave; after: once the traffic is back; notify: who is told.
+    about a breach in that wave; elsewhere: what they look at when the release is not the cause;
+    after: once the traffic is back; notify: who is told.
     """
 
     auto: tuple[Step, ...] = ()
     manual: tuple[Step, ...] = ()
     waves: Mapping[Slug, tuple[Step, ...]] = {}
+    elsewhere: tuple[Step, ...] = ()
     after: tuple[Step, ...] = ()
     notify: tuple[Step, ...] = ()
     budget: BudgetDocument = BudgetDocument()
@@ -281,6 +299,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
 
     preflight: PreflightDocument = PreflightDocument()
     checklists: Mapping[str, ChecklistDocument] = {}
+    load_test: tuple[LoadDocument, ...] = ()
     types: Mapping[str, tuple[str, ...]] = {}
     labels: Mapping[str, tuple[str, ...]] = {}
     calendar: CalendarDocument = CalendarDocument()

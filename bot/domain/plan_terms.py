@@ -38,6 +38,7 @@ class ConditionDocument(Closed, frozen=True, kw_only=True):
     for_: Duration | Literal[""] = msgspec.field(default="", name="for")
     consecutive: Annotated[int, Meta(ge=1)] | None = None
     evidence: Literal["require", ""] = ""
+    cause: Literal["release", ""] = ""
     do: Action | None = None
     say: str = ""
     act: str = ""

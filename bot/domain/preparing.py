@@ -6,7 +6,7 @@ for one artifact: when the version comes to mean another one, all ticks are void
 
 from datetime import datetime, timedelta
 
-from bot.domain import checklists, waiting
+from bot.domain import checklists, figures, waiting
 from bot.domain.authority import Act, refusal
 from bot.domain.checklist_rules import value_problem
 from bot.domain.checklists import Checklist, Item
@@ -159,9 +159,12 @@ def _not_theirs(
 
 
 def _answered(rollout: Rollout, item: Item, event: ItemTicked, now: datetime) -> Decision:
-    tick = _tick(item, event, now)
-    after = change(rollout, items={**rollout.items, item.key: tick})
-    said = _words(rollout, after, item, tick)
+    ticks = {
+        each: _tick(each, event, now) for each in (item, *_answered_with(rollout, item, event))
+    }
+    after = change(rollout, items={**rollout.items, **{t.gate: t for t in ticks.values()}})
+    said = [text for each, tick in ticks.items() for text in _words(rollout, after, each, tick)]
+    said = list(dict.fromkeys(said))
     began = _run([each for each in checklists.checks_due(after) if each not in _due(rollout, item)])
     if rollout.phase is Phase.PREFLIGHT and checklists.enough(after):
         if checklists.enough(rollout):
@@ -171,10 +174,21 @@ def _answered(rollout: Rollout, item: Item, event: ItemTicked, now: datetime) ->
     return after, (*show(*said), *began)
 
 
+def _answered_with(rollout: Rollout, item: Item, event: ItemTicked) -> tuple[Item, ...]:
+    """The other items that the same run of a command answers."""
+    items = checklists.all_items(checklists.of(rollout))
+    if event.actor.via != "bot" or item.check not in figures.checks_with_figures(items):
+        return ()
+    return tuple(each for each in items if each.check == item.check and each != item)
+
+
 def _tick(item: Item, event: ItemTicked, now: datetime) -> Tick:
     """A check that says yes has to have found a number that holds, where one is wanted."""
-    problem = value_problem(item.value, event.evidence) if item.value and event.ok else None
-    words = f"{event.evidence}; {problem}".lstrip("; ") if problem else event.evidence
+    found = event.evidence
+    if item.figure and event.ok and event.actor.via == "bot":
+        found = figures.figure_of(event.evidence, item.figure)
+    problem = value_problem(item.value, found) if item.value and event.ok else None
+    words = f"{found}; {problem}".lstrip("; ") if problem else found
     return Tick(item.key, event.ok and problem is None, event.actor.person, now, words)
 
 
@@ -243,7 +257,8 @@ def rechecked(rollout: Rollout, event: ChecksRequested) -> Decision:
 
 
 def _run(items: list[Item] | tuple[Item, ...]) -> tuple[Effect, ...]:
-    return tuple(RunCheck(item.key, item.check) for item in items)
+    once = figures.each_once(items, figures.checks_with_figures(items))
+    return tuple(RunCheck(item.key, item.check) for item in once)
 
 
 # --- the question ---------------------------------------------------------------------------

@@ -51,6 +51,7 @@ KNOWN: Mapping[str, Word] = {
     "options": Word("Choose what to do", "Choose one of: {detail}"),
     "execute": Word("Carry it out", "Carry out: {detail}"),
     "act": Word("Carry it out", "Carry out: {detail}"),
+    "scale": Word("Add capacity", "Add capacity: {detail}"),
     "monitor": Word("Keep watching", "Keep watching: {detail}"),
     "retest": Word("Test it again", "Test it again in {detail}"),
     "fix": Word("Repair it", "Repair it in {detail}"),

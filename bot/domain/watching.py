@@ -43,8 +43,10 @@ class Watcher(msgspec.Struct, frozen=True):
     which all windows are counted. canary, baseline: what the present window holds so far.
     runs: rows over the limit in a row; run: what was counted in them. missing: rows without data in
     a row. decided: whether any row could be judged. shown: the newest judged row, for people.
-    confirmed: the rows that satisfied the rule are evidence too. minutes: all the minutes so far;
-    proven: since when they show that the limit is broken, by counts or by minutes of a level.
+    confirmed: the rows that satisfied the rule are evidence too. elsewhere: the other side was over
+    the same limit in the newest row that was, so that the release is not the cause. minutes: all
+    the minutes so far; proven: since when they show that the limit is broken, by counts or by
+    minutes of a level.
     """
 
     window_started_at: datetime
@@ -61,6 +63,7 @@ class Watcher(msgspec.Struct, frozen=True):
     shown: str = ""
     run: Sums = Sums()
     confirmed: bool = False
+    elsewhere: bool = False
     minutes: Minutes = Minutes()
     proven: Literal["", "counts", "levels"] = ""
 
@@ -69,8 +72,11 @@ def does(condition: Condition, watcher: Watcher) -> Action:
     """What a satisfied condition does now: what the plan says, or a pause where that is too much.
 
     Its own rule does what the plan says, and with `evidence: require` only once it is evidence too.
+    With `cause: release` it pauses while the version before is over the limit too.
     Levels resemble themselves from minute to minute: what evidence alone says of them pauses.
     """
+    if condition.caused and watcher.elsewhere:
+        return Action.PAUSE
     by_rule = watcher.satisfied_at is not None and (watcher.confirmed or not condition.proof)
     taking = condition.do in {Action.ROLLBACK, Action.STEP_BACK}
     return condition.do if by_rule or watcher.proven == "counts" or not taking else Action.PAUSE
@@ -107,7 +113,7 @@ def watch(
     moved = ours.sample(watcher, fresh, now) if window is None else watcher
     if window is not None:
         moved = ours.gather(moved, fresh, window, now)
-    if condition.do is not Action.NOTIFY:
+    if condition.do is not Action.NOTIFY and not condition.caused:
         moved = _prove(moved, ours, meter.wave, fresh, window, now)
     return moved, _verdict(moved)
 
@@ -287,9 +293,21 @@ class _Rows(msgspec.Struct, frozen=True):
         runs = watcher.runs + 1 if judged.holds is Verdict.PASS else 0
         enough = runs >= self.needed(window)
         counted = self._counted(watcher, runs, enough, judged.shown + over, now)
+        if self.condition.caused and runs:
+            counted = self._whose(counted, against)
         if not self.condition.proof:
             return counted
         return self._confirmed(counted, watcher.canary, against, judged.limit)
+
+    def _whose(self, watcher: Watcher, against: Total | None) -> Watcher:
+        """Whether the version before is over the same limit. Where nobody knows, it is not."""
+        if against is None:
+            return msgspec.structs.replace(watcher, elsewhere=False)
+        theirs = evaluate(self.comparison, self.metric, Sides(against), 0)
+        if theirs.holds is not Verdict.PASS:
+            return msgspec.structs.replace(watcher, elsewhere=False)
+        shown = f"{watcher.shown}; on the other side {theirs.shown}: not this release's doing"
+        return msgspec.structs.replace(watcher, elsewhere=True, shown=shown)
 
     def _confirmed(
         self, watcher: Watcher, canary: Total, against: Total | None, limit: float | None

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
+import msgspec
+
 from bot.domain.checklists import STAGING_LIVE, Item, all_items, checklists_of, item_named
 from bot.domain.events import (
     CheckFailed,
@@ -191,6 +193,8 @@ class Released(Protocol):
     def version(self) -> str: ...
     @property
     def artifact(self) -> str: ...
+    @property
+    def the_plan(self) -> Plan: ...
 
 
 async def run_check(place: ServiceTarget, of: Released, check: str) -> tuple[bool, str] | None:
@@ -206,6 +210,7 @@ async def run_check(place: ServiceTarget, of: Released, check: str) -> tuple[boo
         "{environment}": of.environment,
         "{version}": of.version,
         "{artifact}": of.artifact,
+        "{load_test}": msgspec.json.encode(of.the_plan.sections.load_test).decode(),
     }
     status, words = await run_command([_filled(part, names) for part in argv])
     return status == 0, words or f"exit status {status}"

@@ -163,7 +163,8 @@ def test_three_roles_sign_a_release_and_any_two_people_a_rollback() -> None:
     assert (CANARY.rollback_approval.roles, CANARY.rollback_approval.any) == ((), 2)
 
 
-def test_five_triggers_roll_back_without_asking() -> None:
+@pytest.mark.requirement("S2-05")
+def test_six_triggers_roll_back_without_asking() -> None:
     triggers = {trigger.id: trigger for trigger in CANARY.triggers}
     assert {each.do for each in CANARY.triggers} == {Action.ROLLBACK}
     found = {name: (seen(t), t.window, t.consecutive) for name, t in triggers.items()}
@@ -174,6 +175,7 @@ def test_five_triggers_roll_back_without_asking() -> None:
             minutes(5),
             1,
         ),
+        "spike": (above("error_rate", 0.02), minutes(1), 1),
         "latency": (("latency_p99", greater, LimitKind.TIMES_BASELINE, 2), minutes(5), 1),
         "health": (("health", Operator.NOT_EQUAL, LimitKind.OK, 0), None, 3),
         "db-pool": (
@@ -183,6 +185,7 @@ def test_five_triggers_roll_back_without_asking() -> None:
         ),
         "oom": (above("oom_share", 0.2), None, 1),
     }
+    assert [name for name, trigger in triggers.items() if trigger.caused] == ["spike"]
 
 
 def test_five_critical_alerts_page() -> None:

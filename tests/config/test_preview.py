@@ -96,7 +96,7 @@ def test_the_canary_plan_takes_four_hours_and_at_most_six() -> None:
     assert seen.longest == timedelta(hours=6)
     assert [wave.instances for wave in seen.waves] == ["1", "5", "10", "all"]
     assert seen.waves[0].title == "First requests"
-    assert len(seen.rollback_on) == 5
+    assert len(seen.rollback_on) == 6
 
 
 def test_a_schedule_behind_the_last_year_is_refused() -> None:

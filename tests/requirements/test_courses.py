@@ -196,7 +196,17 @@ COURSES = [
         MINUTES / 6,
     ),
     Course(
-        ("sarvanom-feature", "S-005", "S-015", "S-030", "S-031", "S-032", "S-033", "S-068", "S-069"),
+        (
+            "sarvanom-feature",
+            "S-005",
+            "S-015",
+            "S-030",
+            "S-031",
+            "S-032",
+            "S-033",
+            "S-068",
+            "S-069",
+        ),
         "sarvanom-feature",
         sarvanom.GOOD,
         ((0, 5), (0.5, 25), (1.5, 50), (3.5, 100)),

@@ -10,9 +10,9 @@ import pytest
 
 from bot.domain import duties, response
 from bot.domain.people import BOT
-from bot.domain.response import StepState, budget_of, steps_for
+from bot.domain.response import BeginResponse, StepState, budget_of, steps_for
 from tests.domain import builders as b
-from tests.requirements.acting import plans
+from tests.requirements.acting import Drive, plans, share
 
 CANARY, PROOFILE = "whispercache-canary", "proofile-staged"
 BATCHES, CRYPTO = "batch-patches-waves", "crypto-watch-linear"
@@ -242,3 +242,51 @@ def test_what_is_only_information_has_until_the_next_working_day() -> None:
     saturday_to_monday = duties.end_of_next_business_day(b.NOW, "UTC") - b.NOW
     assert [each.seconds for each in started] == [saturday_to_monday.total_seconds()]
     assert saturday_to_monday.days == 2
+
+
+# --- a spike of errors --------------------------------------------------------------------------
+
+
+def spike(ours: float, theirs: float | None) -> Drive:
+    """A minute of the first wave, in which so many of a thousand requests of each side fail."""
+    drive = Drive(CANARY, "canary", gates=False)
+    base = None if theirs is None else (theirs, 1000.0)
+    drive.looks(4, 15, {"error_rate": share(ours, 1000, base=base)})
+    return drive
+
+
+@pytest.mark.requirement("S2-05", "W-159")
+def test_more_than_two_percent_errors_roll_back_at_once_when_the_release_is_the_cause() -> None:
+    assert spike(20, 0).done == "notify"  # the warning alone
+    for theirs in (0.0, 20.0, None):  # where nobody knows of the other side, it is the release
+        drive = spike(21, theirs)
+        assert drive.done == "rollback"
+        assert any("error_rate > 2%" in text for text in drive.paged)
+    found = steps_for(plans().get(CANARY), "rollback", "canary", by=BOT)
+    moments = {step.text: step.moment for step in found}
+    assert moments["Call: incident response and the incident commander"] == "decided"
+    assert moments["Keep the measurements and logs"] == "preserved"
+
+
+@pytest.mark.requirement("S2-05")
+def test_what_fails_on_both_sides_is_held_and_looked_into() -> None:
+    drive = spike(30, 25)
+    assert drive.done == "pause"
+    assert "not this release's doing" in drive.rollout.reason
+    (response,) = (each for each in drive.effects if isinstance(each, BeginResponse))
+    assert [step.text for step in response.steps] == [
+        "Look at: what it depends on, outside too",
+        "Look at: the database",
+        "Look at: rate limits",
+        "Add capacity: where it is short",
+        "Schedule: post-mortem",
+    ]
+    assert not any(step.moment for step in response.steps)
+
+
+@pytest.mark.requirement("S2-05")
+def test_it_goes_back_after_all_when_the_other_side_gets_well() -> None:
+    drive = spike(30, 25)
+    assert drive.done == "pause"
+    drive.looks(4, 15, {"error_rate": share(30, 1000, base=(2, 1000))})
+    assert drive.done == "rollback"
