@@ -11,7 +11,10 @@ from bot.domain.events import ItemTicked, PreflightPassed, RunCheck
 from bot.domain.people import THE_BOT
 from bot.domain.plan_sections import LoadDocument
 from bot.domain.rollout import Phase, Rollout
+from bot.engine.catalogue import ServiceTarget
+from bot.engine.checks import run_check
 from tests.domain import builders as b
+from tests.fakes.deployer import FakeDeployer
 from tests.requirements.acting import plans
 from tests.requirements.test_items import looked_again, looked_at, whole
 
@@ -85,3 +88,19 @@ def test_what_is_run_stands_in_the_plan() -> None:
     assert ramp == LoadDocument(id="ramp", users=(100, 500, 1000), for_="5m")
     assert spike == LoadDocument(id="spike", times=3, for_="2m", recover="2m")
     assert soak == LoadDocument(id="soak", users=(500,), for_="2h")
+
+
+@pytest.mark.requirement("W-179", "W-180", "W-181", "W-182")
+async def test_the_command_is_given_what_is_to_be_run() -> None:
+    place = ServiceTarget(
+        service="checkout",
+        environment="production",
+        deployer=FakeDeployer(),
+        plan=PLAN,
+        checks={"load_test": ("/bin/echo", "{load_test}")},
+    )
+    found = await run_check(place, looked_at(PLAN), "load_test", plans().get(PLAN))
+    assert found is not None
+    baseline, *_, soak = json.loads(found[1])
+    assert (baseline["users"], baseline["for"]) == ([100], "5m")
+    assert (soak["users"], soak["for"]) == ([500], "2h")
