@@ -29,6 +29,7 @@ class Secrets:
     hook_token: Secret = NOTHING
     deployer: Secret = NOTHING
     smtp: Secret = NOTHING
+    statuspage: Secret = NOTHING
 
 
 class Variables:
@@ -71,6 +72,7 @@ class Variables:
             hook_token=Secret(self.get("COUNTERSIGN_HOOK_TOKEN")),
             deployer=Secret(self.get("COUNTERSIGN_DEPLOYER_SECRET")),
             smtp=Secret(self.get("COUNTERSIGN_SMTP_URL")),
+            statuspage=Secret(self.get("COUNTERSIGN_STATUSPAGE_KEY")),
         )
 
     def _database(self) -> Secret:

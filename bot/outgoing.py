@@ -1,10 +1,31 @@
 """What is wrong with `notices:` of the configuration, as far as notices leave the house."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Protocol
+
+from msgspec import Meta
 
 from bot.domain.addresses import sender
-from bot.domain.documents import DocumentError
+from bot.domain.documents import DocumentError, Path
+from bot.domain.plan_terms import Closed
+
+PageId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class StatuspageDocument(Closed, frozen=True, kw_only=True):
+    """A page of Atlassian Statuspage.
+
+    page: its id. components: what each service is there, by id or name; with some, services without
+    any are not on the page. affected: how components are during an incident. url: of another API
+    that speaks the same.
+    """
+
+    page: PageId
+    components: Mapping[str, tuple[str, ...]] = {}
+    affected: Literal["degraded_performance", "partial_outage", "major_outage"] = (
+        "degraded_performance"
+    )
+    url: str = ""
 
 
 class Outgoing(Protocol):
@@ -16,6 +37,8 @@ class Outgoing(Protocol):
     def recipients(self) -> str: ...
     @property
     def url(self) -> str: ...
+    @property
+    def statuspage(self) -> StatuspageDocument | None: ...
 
 
 def mistakes_in_outgoing(notices: Outgoing | None) -> Iterator[DocumentError]:
@@ -30,5 +53,9 @@ def mistakes_in_outgoing(notices: Outgoing | None) -> Iterator[DocumentError]:
     elif notices.recipients:
         hint = "add `from: Acme <status@example.com>`"
         yield DocumentError(("notices",), "the mails have no sender", hint)
-    if notices.url and not notices.url.startswith(("https://", "http://")):
-        yield DocumentError(("notices", "url"), f"{notices.url!r} is not an https:// address")
+    page = notices.statuspage
+    places: list[tuple[Path, str]] = [(("notices", "url"), notices.url)]
+    places += [(("notices", "statuspage", "url"), page.url)] if page is not None else []
+    for place, url in places:
+        if url and not url.startswith(("https://", "http://")):
+            yield DocumentError(place, f"{url!r} is not an https:// address")

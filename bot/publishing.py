@@ -3,14 +3,17 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
+import httpx
+
 from bot.domain import leaving
 from bot.domain.addresses import sender
 from bot.engine.clock import Clock
 from bot.outbound.mail import Mail, server
+from bot.outbound.statuspage import API, Pace, StatusPage
 from bot.ports import AddressBook, Outlet
 from bot.settings import Settings
 
-EMAIL = "email"
+EMAIL, STATUSPAGE = "email", "statuspage"
 TRANSLATED = frozenset({EMAIL})
 """Those that give each destination a notice in its own language."""
 
@@ -28,9 +31,36 @@ class _Nobody:
 NOBODY: AddressBook = _Nobody()
 
 
-def outlets(settings: Settings, clock: Clock, book: AddressBook) -> Mapping[str, Outlet]:
+class Reach(NamedTuple):
+    """What the ways out need of the outside. pace: of the calls to the status page."""
+
+    clock: Clock
+    http: httpx.AsyncClient
+    pace: Pace
+
+
+def outlets(settings: Settings, reach: Reach, book: AddressBook) -> Mapping[str, Outlet]:
     """Every way out that is configured, by name. Raises ValueError for what can't work."""
-    return dict(_mail(settings, clock, book))
+    return dict([*_mail(settings, reach.clock, book), *_statuspage(settings, reach)])
+
+
+def _statuspage(settings: Settings, reach: Reach) -> Iterator[tuple[str, Outlet]]:
+    notices = settings.config.notices
+    page = notices.statuspage if notices is not None else None
+    if page is None or not settings.secrets.statuspage:
+        return
+    yield (
+        STATUSPAGE,
+        StatusPage(
+            page.page,
+            settings.secrets.statuspage,
+            http=reach.http,
+            pace=reach.pace,
+            components=page.components,
+            affected=page.affected,
+            api=page.url or API,
+        ),
+    )
 
 
 def _mail(settings: Settings, clock: Clock, book: AddressBook) -> Iterator[tuple[str, Outlet]]:
@@ -72,3 +102,9 @@ def silent(settings: Settings) -> Iterator[Lacking]:
             "smtp://user:password@host:587?starttls=1."
         )
         yield Lacking(EMAIL, "no notice goes out by e-mail: there is no mail server", do)
+    if notices is not None and notices.statuspage and not settings.secrets.statuspage:
+        do = (
+            "Set COUNTERSIGN_STATUSPAGE_KEY to a key of the page's API (API info, at the bottom of "
+            "its menu)."
+        )
+        yield Lacking(STATUSPAGE, "no notice goes to the status page: there is no key", do)

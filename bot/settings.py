@@ -25,7 +25,7 @@ from bot.domain.standup_settings import mistakes_in as standup_mistakes
 from bot.environment import SQLITE, Secrets, SettingsError, Variables
 from bot.files import Document, FileError, read_document
 from bot.members import PersonDocument, RoleDocument, mistakes_among
-from bot.outgoing import mistakes_in_outgoing
+from bot.outgoing import StatuspageDocument, mistakes_in_outgoing
 
 __all__ = ["SQLITE", "Secrets", "Settings", "SettingsError", "load_settings", "missing"]
 
@@ -43,6 +43,7 @@ VARIABLES = {
     "hook_token": "COUNTERSIGN_HOOK_TOKEN",
     "deployer_secret": "COUNTERSIGN_DEPLOYER_SECRET",
     "smtp": "COUNTERSIGN_SMTP_URL",
+    "api_key": "COUNTERSIGN_STATUSPAGE_KEY",
 }
 """What unknown keys look like that are really secrets, and where these come from."""
 
@@ -108,12 +109,13 @@ class NoticesDocument(Closed, frozen=True, kw_only=True):
     """How notices leave the house.
 
     from: who e-mail comes from. recipients: the file of those who get it. url: where customers
-    reach the bot, for the link that ends a subscription.
+    reach the bot, for the link that ends a subscription. statuspage: the page that shows them.
     """
 
     from_: str = msgspec.field(default="", name="from")
     recipients: str = ""
     url: str = ""
+    statuspage: StatuspageDocument | None = None
 
 
 class ConfigDocument(Closed, frozen=True, kw_only=True):

@@ -32,9 +32,10 @@ from bot.engine.chores import Listed
 from bot.engine.clock import Clock, SystemClock
 from bot.files import FileError
 from bot.fitting import unfit
+from bot.outbound.statuspage import Pace
 from bot.plans import PlanLibrary, library
 from bot.ports import AddressBook, MetricQuery, MetricSource, Outlet, PermanentError
-from bot.publishing import NOBODY, outlets
+from bot.publishing import NOBODY, Reach, outlets
 from bot.settings import Environment, Settings, load_settings
 from bot.slack.client import new_session
 from bot.telemetry import CountedDeployer, CountedSource, Telemetry
@@ -148,7 +149,8 @@ def _recurring(settings: Settings, plans: PlanLibrary) -> Iterator[Listed]:
 def _publishers(
     settings: Settings, outside: Outside
 ) -> Callable[[AddressBook], Mapping[str, Outlet]]:
-    make = partial(outlets, settings, outside.clock)
+    clock = outside.clock
+    make = partial(outlets, settings, Reach(clock, outside.http, Pace(clock.monotonic)))
     with _told(settings, ("notices",)):
         make(NOBODY)
     return make

@@ -348,6 +348,20 @@ NOTICES_WRONG = {
         "{from: a@example.com, url: bot.example.com}",
         "notices.url: 'bot.example.com' is not an https:// address",
     ),
+    "a page that can't be one": (
+        "{statuspage: {page: 'a/b'}}",
+        "notices.statuspage.page: 'a/b' is not of the form ^[A-Za-z0-9_-]+$",
+    ),
+    "a status that components do not have": (
+        "{statuspage: {page: p, affected: broken}}",
+        "notices.statuspage.affected: 'broken' is not known here "
+        "(known here: degraded_performance, major_outage, partial_outage)",
+    ),
+    "a key in the file": (
+        "{statuspage: {page: p, api_key: hush}}",
+        "notices.statuspage.api_key: is unknown (secrets are not written into files: set "
+        "COUNTERSIGN_STATUSPAGE_KEY in the environment)",
+    ),
 }
 
 

@@ -284,6 +284,15 @@ async def test_mail_goes_out_where_a_sender_and_a_server_are_known(
     assert configured(tmp_path, SMALL, outside, **smtp).publishers(NOBODY) == {}
 
 
+async def test_a_status_page_is_published_to_where_its_key_is_known(
+    tmp_path: Path, outside: Outside
+) -> None:
+    text = f"{SMALL}notices: {{statuspage: {{page: p1, components: {{checkout: [c1]}}}}}}\n"
+    known = configured(tmp_path, text, outside, COUNTERSIGN_STATUSPAGE_KEY="never-shown")
+    assert set(known.publishers(NOBODY)) == {"statuspage"}
+    assert configured(tmp_path, text, outside).publishers(NOBODY) == {}
+
+
 async def test_a_mail_server_that_can_not_be_one_is_told_before_anything_runs(
     tmp_path: Path, outside: Outside
 ) -> None:
