@@ -21,13 +21,14 @@ from sqlalchemy.engine import make_url
 from bot import web
 from bot.domain import leaving
 from bot.domain.plan_compile import compile_plan
-from bot.engine import aftercare, chores, duties, release_records, standups
+from bot.engine import aftercare, chores, duties, incidents, release_records, standups
 from bot.engine.aftercare_work import NAME as AFTERCARE
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import SystemClock
 from bot.engine.directory import Home
 from bot.engine.engine import DEFAULTS, Engine, Options, Part, Tools
 from bot.engine.finding import Finder
+from bot.engine.incident_work import NAME as INCIDENT
 from bot.engine.intents import Intent
 from bot.engine.reporting import Reporting
 from bot.engine.subscribers import Subscribers
@@ -45,6 +46,7 @@ from bot.slack.asgi import slack_route
 from bot.slack.cards import Cards
 from bot.slack.chores import ChoreCards
 from bot.slack.client import Answer, Identity, SlackChat, web_client
+from bot.slack.incidents import IncidentCards
 from bot.slack.listeners import Desk as ListenerDesk
 from bot.slack.listeners import Listeners, bolt_app
 from bot.slack.pictures import SCOPE as PICTURES
@@ -100,11 +102,13 @@ class Bot:
             options=msgspec.structs.replace(options, drawn=self.gallery is not None),
         )
         self.finder = Finder(store, self.engine.rollouts)
+        self.incidents = incidents.Incidents(self.engine, self.engine.kind(INCIDENT), setup.means)
         self.desk = Desk(
             Context(
                 engine=self.engine,
                 finder=self.finder,
                 aftercares=aftercare.Aftercares(store, self.engine.kind(AFTERCARE)),
+                incidents=self.incidents,
                 catalogue=setup.catalogue,
                 directory=self.engine.directory,
                 names=setup.names,
@@ -159,6 +163,7 @@ class Bot:
             *aftercare.parts(tools, AftercareCards(self.accounts)),
             *chores.parts(tools, ChoreCards(self.accounts)),
             standup,
+            *incidents.parts(tools, IncidentCards(self.accounts), self.setup.means),
         )
 
     # --- Slack --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from bot.domain.calling import Call, Ticket, TicketOrder
 from bot.domain.plan import Metric
 from bot.domain.samples import Reading, Track
 
@@ -368,3 +369,31 @@ class AddressBook(Protocol):
     async def joined(self, service: str) -> Collection[str]: ...
 
     async def left(self, service: str) -> Collection[str]: ...
+
+
+class Pager(Protocol):
+    """Wakes people. Each call is idempotent by its key. Raises TemporaryError, PermanentError."""
+
+    async def trigger(self, call: Call) -> None:
+        """Page, or page again; one key is one alarm at the far side."""
+        ...
+
+    async def acknowledge(self, call: Call) -> None:
+        """Somebody takes care: nobody else has to be woken."""
+        ...
+
+    async def resolve(self, call: Call) -> None:
+        """It is over."""
+        ...
+
+
+class Tickets(Protocol):
+    """Keeps tickets. Raises TemporaryError, PermanentError."""
+
+    async def open(self, order: TicketOrder) -> Ticket:
+        """The ticket with this key, looked for before it is made: never two of them."""
+        ...
+
+    async def close(self, ticket: Ticket, text: str, key: str) -> None:
+        """Say how it ended, and close it. key: said once, however often this is called."""
+        ...

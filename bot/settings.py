@@ -16,6 +16,7 @@ from bot.domain.alerts import HooksDocument
 from bot.domain.documents import DocumentError, nearest
 from bot.domain.documents import Path as Place
 from bot.domain.freezes import FreezeDocument, LowTrafficDocument, mistakes_in, mistakes_of
+from bot.domain.incident_rules import IncidentsDocument
 from bot.domain.plan_terms import Closed, Name
 from bot.domain.recurring import RecurringDocument
 from bot.domain.recurring import mistakes_in as recurring_mistakes
@@ -133,6 +134,7 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     recurring: tuple[RecurringDocument, ...] = ()
     notices: NoticesDocument | None = None
     hooks: HooksDocument = HooksDocument()
+    incidents: IncidentsDocument = IncidentsDocument()
 
     @property
     def ahead(self) -> tuple[str, ...]:
@@ -327,9 +329,11 @@ def _cross_check(
 
 
 def _commands(config: ConfigDocument) -> list[DocumentError]:
-    if config.commands.release != config.commands.rollback:
+    found = msgspec.structs.asdict(config.commands)
+    twice = sorted(name for name, word in found.items() if [*found.values()].count(word) > 1)
+    if not twice:
         return []
-    return [DocumentError(("commands",), "release and rollback need different commands")]
+    return [DocumentError(("commands",), f"{' and '.join(twice)} need different commands")]
 
 
 def _plans(

@@ -30,6 +30,7 @@ from bot.domain.standup_settings import series_of
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.chores import Listed
 from bot.engine.clock import Clock, SystemClock
+from bot.engine.incident_work import Means
 from bot.files import FileError
 from bot.fitting import unfit
 from bot.outbound.statuspage import Pace
@@ -82,6 +83,7 @@ class Setup:
     telemetry: Telemetry
     hooks: HooksDocument
     publishers: Callable[[AddressBook], Mapping[str, Outlet]]
+    means: Means
     recurring: tuple[Listed, ...] = ()
     standups: tuple[Series, ...] = ()
 
@@ -121,12 +123,14 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         names=Names(
             settings.config.commands.release,
             settings.config.commands.rollback,
+            incident=settings.config.commands.incident,
             standup=settings.config.commands.standup,
         ),
         plans=plans,
         telemetry=telemetry,
         hooks=settings.config.hooks,
         publishers=_publishers(settings, outside),
+        means=Means(rules=settings.config.incidents),
         recurring=tuple(_recurring(settings, plans)),
         standups=tuple(map(series_of, settings.config.standups)),
     )

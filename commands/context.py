@@ -17,6 +17,7 @@ from bot.engine.catalogue import Catalogue, ServiceTarget
 from bot.engine.directory import Directory, Refusal
 from bot.engine.engine import Engine
 from bot.engine.finding import Finder
+from bot.engine.incidents import Incidents
 from bot.engine.intents import Intent
 from bot.engine.standups import Holding
 from bot.engine.transitions import TargetBusyError
@@ -62,6 +63,7 @@ class Names:
     release: str = "/release"
     rollback: str = "/rollback"
     standup: str = "/standup"
+    incident: str = "/incident"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Context:
     engine: Engine
     finder: Finder
     aftercares: Aftercares
+    incidents: Incidents
     catalogue: Catalogue
     directory: Directory
     names: Names

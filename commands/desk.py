@@ -15,6 +15,7 @@ from bot.domain.release_types import known_labels, known_types
 from bot.engine.intents import Intent
 from bot.slack.aftercare import DECLINE, DECLINE_FORM, SIGN_OFF, decline_form
 from bot.slack.checklists import CHECKLIST, EVIDENCE
+from bot.slack.incidents import DECLARE
 from bot.slack.modals import (
     APPROVE_COMMENT,
     DECISION,
@@ -28,11 +29,11 @@ from bot.slack.modals import (
     rollback_confirm,
 )
 from bot.slack.replies import Reply
-from commands import aftercare, checklist, chores, responding, rollback, standup, start
+from commands import aftercare, checklist, chores, incident, responding, rollback, standup, start
 from commands.acts import ACTS, ENDED, RAISING, Given, carry_out
 from commands.context import UNDER_WAY, WITH_TRAFFIC, Call, Context, Refuse, Verb
 from commands.parser import Parsed, ParseError, parse, verb_and_rest
-from commands.registry import ROLLBACK, help_text, release_verb
+from commands.registry import ROLLBACK, family_of, help_text, release_verb, verb_of
 
 Respond = Callable[[Intent, Reply], Awaitable[None]]
 """Answers the one who asked, wherever they asked."""
@@ -89,7 +90,7 @@ class Desk:
         names, word = self.context.names, call.parsed.get("verb")
         if f"/{call.intent.name}" == names.standup:
             return standup.help_of(names, word)
-        return help_text(names, word)
+        return help_text(names, word, family_of(f"/{call.intent.name}", names))
 
     def _understood(self, intent: Intent) -> tuple[Verb | None, Call]:
         """The verb and its words; None for help. Raises Refuse and ParseError with the usage."""
@@ -104,19 +105,18 @@ class Desk:
         else:
             if not word:
                 return None, Call(self.context, intent, Parsed({}))
-            verb, words, command = release_verb(word, names), rest, names.release
+            family = family_of(f"/{intent.name}", names)
+            verb, words, command = verb_of(family, word, names), rest, f"/{intent.name}"
         try:
             return verb, Call(self.context, intent, parse(verb.grammar, words))
         except ParseError as error:
             raise Refuse(f"{error}\nUsage: `{verb.usage(command)}`") from error
 
     async def _action(self, intent: Intent) -> Reply | None:
-        if intent.name in responding.BUTTONS:
-            await responding.pressed(self.context, intent)
-            return None
-        if intent.name in chores.BUTTONS:
-            await chores.pressed(self.context, intent)
-            return None
+        for family in (responding, chores, incident):
+            if intent.name in family.BUTTONS:
+                await family.pressed(self.context, intent)
+                return None
         if standup.is_button(intent.name):
             await standup.pressed(self.context, intent)
             return None
@@ -161,6 +161,8 @@ class Desk:
 
     async def _view(self, intent: Intent) -> Reply | None:
         fields = filled_in(intent.values)
+        if intent.name in incident.FORMS:
+            return await incident.filled(self.context, intent)
         if intent.name == RELEASE_START:
             return await start.run(self._start_call(intent, fields))
         if intent.name == ROLLBACK_CONFIRM:
@@ -251,8 +253,12 @@ class Desk:
                 return self._release_form(intent)
             if f"/{intent.name}" == names.rollback:
                 return await self._rollback_form("", intent, now=False)
+            if f"/{intent.name}" == names.incident:
+                return await incident.form(self.context, intent)
         if intent.kind == "action" and standup.is_button(intent.name):
             return await standup.form(self.context, intent)
+        if intent.kind == "action" and intent.name in incident.DIALOGS:
+            return await incident.form(self.context, intent)
         if intent.kind == "action" and intent.name == "break_glass":
             return await self._rollback_form(decode(intent.value).rollout_id, intent, now=True)
         if intent.kind == "action" and intent.name in {"choose", "advance"}:
@@ -340,6 +346,8 @@ class Desk:
         fields = filled_in(intent.values)
         if intent.name == CHECKLIST:
             return await self._checklist_problems(intent)
+        if intent.name in incident.FORMS:
+            return incident.problems(self.context, intent)
         if intent.name != RELEASE_START:
             return {}
         problems: dict[str, str] = {}
@@ -375,7 +383,8 @@ class Desk:
 
 def _where_it_began(intent: Intent) -> Intent:
     """A form knows no channel; the one that starts a release carries where it was asked for."""
-    if intent.kind != "view" or intent.name != RELEASE_START or intent.channel:
+    begins = intent.name in {RELEASE_START, DECLARE}
+    if intent.kind != "view" or not begins or intent.channel:
         return intent
     return msgspec.structs.replace(intent, channel=intent.private_metadata)
 

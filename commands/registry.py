@@ -10,6 +10,7 @@ from commands import (
     checklist,
     chores,
     holds,
+    incident,
     looking,
     reporting,
     responding,
@@ -31,34 +32,51 @@ RELEASE: tuple[Verb, ...] = (
 )
 ROLLBACK: Verb = rollback.VERB
 
-_BY_NAME: Mapping[str, Verb] = {
-    name: verb for verb in RELEASE for name in (verb.name, *verb.aliases)
+FAMILIES: Mapping[str, tuple[Verb, ...]] = {"release": RELEASE, "incident": (*incident.VERBS,)}
+"""The slash commands that have verbs, by the name that `Names` has for them."""
+
+_BY_NAME: Mapping[str, Mapping[str, Verb]] = {
+    family: {name: verb for verb in verbs for name in (verb.name, *verb.aliases)}
+    for family, verbs in FAMILIES.items()
 }
+
+
+def family_of(command: str, names: Names) -> str:
+    """Which family of verbs a slash command has: /incident -> incident."""
+    return next((each for each in FAMILIES if getattr(names, each) == command), "release")
 
 
 def release_verb(name: str, names: Names) -> Verb:
     """The verb of /release by its name. Raises Refuse with the nearest one."""
-    verb = _BY_NAME.get(name)
+    return verb_of("release", name, names)
+
+
+def verb_of(family: str, name: str, names: Names) -> Verb:
+    """A verb of a slash command by its name. Raises Refuse with the nearest one."""
+    verb = _BY_NAME[family].get(name)
     if verb is None:
-        hint = nearest(name, [verb.name for verb in RELEASE])
-        what = "; ".join(part for part in (f"I don't know `{names.release} {name}`", hint) if part)
+        command = getattr(names, family)
+        hint = nearest(name, [verb.name for verb in FAMILIES[family]])
+        what = "; ".join(part for part in (f"I don't know `{command} {name}`", hint) if part)
         end = "" if what.endswith("?") else "."
-        raise Refuse(f"{what}{end} `{names.release} help` lists all.")
+        raise Refuse(f"{what}{end} `{command} help` lists all.")
     return verb
 
 
-def help_text(names: Names, word: str = "") -> Reply:
+def help_text(names: Names, word: str = "", family: str = "release") -> Reply:
     """What can be typed, made from the table of verbs. word: of this verb alone, with its options.
 
     Raises Refuse for a verb that is not there.
     """
+    command = getattr(names, family)
     if word:
-        verb = release_verb(word, names)
-        return Reply(f"`{verb.usage(names.release)}`\n{verb.summary}{_parts(verb)}")
-    lines = [f"`{names.release} {verb.name}` {verb.summary}" for verb in RELEASE]
-    lines.append(f"`{ROLLBACK.usage(names.rollback)}` {ROLLBACK.summary}")
-    lines.append(f"`{names.release} help VERB` says what a verb takes.")
-    lines.append(f"`{names.release}` alone opens a form.")
+        verb = verb_of(family, word, names)
+        return Reply(f"`{verb.usage(command)}`\n{verb.summary}{_parts(verb)}")
+    lines = [f"`{command} {verb.name}` {verb.summary}" for verb in FAMILIES[family]]
+    if family == "release":
+        lines.append(f"`{ROLLBACK.usage(names.rollback)}` {ROLLBACK.summary}")
+    lines.append(f"`{command} help VERB` says what a verb takes.")
+    lines.append(f"`{command}` alone opens a form.")
     return Reply("\n".join(lines))
 
 

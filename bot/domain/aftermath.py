@@ -165,7 +165,7 @@ def _respond(
         why=why,
         steps=steps,
         budget=budget_of(plan.sections.rollback.budget),
-        detect=_detection(before, after).total_seconds() if by == BOT else 0.0,
+        detect=detection(before, after).total_seconds() if by == BOT else 0.0,
         decide=(now - asked.opened_at).total_seconds() if asked is not None and by != BOT else 0.0,
     )
     if isinstance(event, RollbackRequested) and event.now:
@@ -176,7 +176,7 @@ def _respond(
     return told, (*effects, start, *news, *clocks)
 
 
-def _detection(before: Rollout, after: Rollout) -> timedelta:
+def detection(before: Rollout, after: Rollout) -> timedelta:
     """For how long the limit had been broken: the windows in a row that were over it.
 
     Nothing can be said of a gate, which sums up a whole wave, and of a report from outside.

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from bot.domain.after_plan import AfterPlan
 from bot.domain.conditions import Condition
+from bot.domain.incident_terms import IncidentDocument
 from bot.domain.plan_calendar import Calendar
 from bot.domain.plan_sections import (
     AfterDocument,
@@ -201,6 +202,7 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     after: tuple[AfterDocument, ...] = ()
     verify: tuple[VerifyDocument, ...] = ()
     signoffs: tuple[SignoffDocument, ...] = ()
+    incident: IncidentDocument | None = None
     standup: StandupDocument | None = None
     comms: tuple[CommDocument, ...] = ()
     channels: Mapping[Name, str] = {}

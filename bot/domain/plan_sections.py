@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from bot.domain.incident_terms import IncidentDocument
 from bot.domain.plan_terms import (
     Closed,
     ConditionDocument,
@@ -310,6 +311,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[AfterDocument, ...] = ()
     verify: tuple[VerifyDocument, ...] = ()
     signoffs: tuple[SignoffDocument, ...] = ()
+    incident: IncidentDocument | None = None
     standup: StandupDocument | None = None
     comms: tuple[CommDocument, ...] = ()
     channels: Mapping[str, str] = {}

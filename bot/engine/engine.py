@@ -190,9 +190,7 @@ class Engine:
         self._parts = {p.kind.name: p for p in (*ours, *parts)}
         self._outbox_wake, self._inbox_wake = asyncio.Event(), asyncio.Event()
         self._tick_wake = asyncio.Event()
-        self._outbox = Outbox(
-            store, self.claimant, self._performers(), clock, random, self._changed
-        )
+        self._outbox = Outbox(store, self.claimant, self._performers(), clock, random, self.changed)
         self._inbox = Inbox(store, self.claimant, clock, random, handle, on_dead_intent)
         self._ticker = Ticker(
             store,
@@ -227,7 +225,7 @@ class Engine:
             return transitions.apply(conn, of, id_, event, now)
 
         applied = await self.store.transact(unit)
-        self._changed()
+        self.changed()
         return applied
 
     async def create(
@@ -358,7 +356,7 @@ class Engine:
         for part in self._parts.values():
             aggregates.release_all(conn, part.kind.table)
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
         """What has been done may make something else due: a wave that is applied is looked at."""
         self._outbox_wake.set()
         self._tick_wake.set()

@@ -90,6 +90,7 @@ def default_commands() -> tuple[Command, ...]:
     return (
         Command("/release", "start v1.2.0", "Start, follow and steer a release"),
         Command("/rollback", "[service] [reason]", "Stop a release and go back"),
+        Command("/incident", "declare critical checkout fails", "Open an incident, work on it"),
     )
 
 

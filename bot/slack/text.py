@@ -10,18 +10,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot.domain.people import BOT
+from bot.domain.plain import LAST_INSTANT, TOKEN, plain
 
 ELLIPSIS = "…"
 MESSAGE_TEXT = 4000
 """The longest text of a message, in characters."""
 
-_TOKEN = re.compile(r"@\[([^\[\]\s]{1,100})\]|(?<![A-Za-z0-9])t\[([0-9]{1,11})\]")
 _REFERENCE = re.compile(r"<([^<>\s][^<>]*)>")
 _ACCOUNT = re.compile(r"[UW][A-Z0-9]{2,30}")
 # Characters that show nothing and are not in a category of their own.
 _BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 _LINES = {"\u2028": "\n", "\u2029": "\n", "\r": "\n", "\t": " "}
-_LAST_INSTANT = 253_402_300_799  # the end of the year 9999
 
 
 def clean(text: str) -> str:
@@ -122,20 +121,12 @@ def render(text: str, accounts: Mapping[str, str], *, seconds: bool = False) -> 
     def fill(found: re.Match[str]) -> str:
         if found[1] is not None:
             return mention(found[1], accounts)
-        unix = min(int(found[2]), _LAST_INSTANT)
+        unix = min(int(found[2]), LAST_INSTANT)
         return clock(datetime.fromtimestamp(unix, UTC), seconds=seconds)
 
-    return _TOKEN.sub(fill, escape(text))
+    return TOKEN.sub(fill, escape(text))
 
 
 def words(text: str, names: Mapping[str, str] | None = None, *, seconds: bool = False) -> str:
     """Text of the domain where nothing can be linked (dialogs, terminals): names and UTC."""
-    form = "%Y-%m-%d %H:%M:%S UTC" if seconds else "%Y-%m-%d %H:%M UTC"
-
-    def fill(found: re.Match[str]) -> str:
-        if found[1] is not None:
-            return (names or {}).get(found[1], found[1])
-        unix = min(int(found[2]), _LAST_INSTANT)
-        return datetime.fromtimestamp(unix, UTC).strftime(form)
-
-    return _TOKEN.sub(fill, clean(text))
+    return plain(clean(text), names, seconds=seconds)

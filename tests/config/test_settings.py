@@ -89,10 +89,8 @@ WRONG = {
         "c.yml:2: chanels: is unknown (did you mean 'channels'?)",
     ),
     "a key of a later version": (
-        ("schema: 1\n", "schema: 1\npaging: []\n"),
-        "c.yml:2: paging: is unknown "
-        "(known here: channels, commands, freezes, hooks, notices, people, plans, recurring, "
-        "roles, schema, services, standups)",
+        ("schema: 1\n", "schema: 1\ndashboards: []\n"),
+        "c.yml:2: dashboards: is unknown",
     ),
     "another schema": (
         ("schema: 1", "schema: 2"),

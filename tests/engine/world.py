@@ -10,19 +10,22 @@ from sqlalchemy import Connection, update
 
 from bot.domain.decisions import begin
 from bot.domain.events import Signed
+from bot.domain.incident_rules import IncidentsDocument
 from bot.domain.people import Actor
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import compile_plan
 from bot.domain.rollout import Phase, Rollout
-from bot.engine import aftercare, duties
+from bot.engine import aftercare, duties, incidents
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.directory import Home
 from bot.engine.engine import Engine, Options
+from bot.engine.incident_work import Means
 from bot.engine.intents import Intent
 from bot.engine.presenting import Errand
 from bot.ports import Message, Posted
 from bot.slack.aftercare import AftercareCards
 from bot.slack.alerts import DutyCards
+from bot.slack.incidents import IncidentCards
 from bot.store import tables
 from bot.store.database import Store
 from bot.store.queries import audit, outbox
@@ -130,6 +133,7 @@ class World:
             self.chat.member(user_id)
         self.chat.groups["S0OPS"] = frozenset({"U0GRACE"})
         self.catalogue = self._catalogue()
+        self.means = Means(rules=IncidentsDocument(on_rollback=False))
         self.engine = self.build()
 
     def _catalogue(self) -> Catalogue:
@@ -172,6 +176,7 @@ class World:
             more=lambda tools: (
                 *duties.parts(tools, DutyCards({})),
                 *aftercare.parts(tools, AftercareCards({})),
+                *incidents.parts(tools, IncidentCards({}), self.means),
             ),
             options=options or self.options,
         )

@@ -113,6 +113,20 @@ def upgrade() -> None:
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
     )
+    _aggregate(
+        "incident",
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("rollout_id", sa.Text(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+    )
+    op.create_index("incident_of", "incident", ["rollout_id"], unique=False)
+    op.create_index(
+        "incident_recent",
+        "incident",
+        ["service", sa.literal_column("created_at DESC")],
+        unique=False,
+    )
     op.create_table(
         "inbox",
         sa.Column(

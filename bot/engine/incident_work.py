@@ -1,0 +1,365 @@
+"""Who does the effects of incidents: the card and its thread, who is called, pager and tickets."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol, assert_never
+
+import msgspec
+from sqlalchemy import Connection
+
+from bot.domain.announcements import DraftNotice
+from bot.domain.calling import Call, Ticket, TicketOrder
+from bot.domain.events import HookFired, Page, Whisper
+from bot.domain.incident import (
+    CallOut,
+    CloseTicket,
+    Drafted,
+    DraftPostMortem,
+    Incident,
+    IncidentEffect,
+    OpenTicket,
+    PageOut,
+    PostMortemDone,
+    ReportIncident,
+    ShowIncident,
+    ShowPostMortem,
+    ShowRunbook,
+    TellIncident,
+    TellRelease,
+    TicketOpened,
+)
+from bot.domain.incident_rules import IncidentsDocument
+from bot.domain.incident_words import called, in_order, line, named
+from bot.domain.plain import plain
+from bot.domain.reports import Report
+from bot.domain.runbooks import Runbooks
+from bot.engine import transitions
+from bot.engine.engine import Tools
+from bot.engine.kinds import Route
+from bot.engine.outbox import NotYetError, Patience, Work
+from bot.engine.rollouts import CARD_PACE
+from bot.ports import Message, Pager, PermanentError, TemporaryError, Tickets
+from bot.store.queries import records, reports, rollouts
+
+NAME = "incident"
+
+
+def card_key(incident_id: str) -> str:
+    """The key of the one card of an incident."""
+    return f"card:{NAME}:{incident_id}"
+
+
+class IncidentPresenter(Protocol):
+    """From incidents to messages: pure functions, no I/O."""
+
+    def card(self, incident: Incident, now: datetime) -> Message:
+        """The one living message of an incident."""
+        ...
+
+    def runbook(self, incident: Incident) -> Message:
+        """Its steps; the engine puts it under the card."""
+        ...
+
+    def post_mortem(self, incident: Incident) -> Message:
+        """The draft; the engine puts it under the card."""
+        ...
+
+    def line(self, text: str) -> Message:
+        """One line of its log."""
+        ...
+
+    def call(self, incident: Incident, text: str, channel: str, permalink: str) -> Message:
+        """Something that somebody must look at now, in a channel or directly."""
+        ...
+
+
+Draft = Callable[[Incident, Mapping[str, Any]], str]
+"""Writes a post-mortem from an incident and what else is known."""
+
+
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    """By what incidents are handled. pager: None where nobody is paged but in the chat."""
+
+    rules: IncidentsDocument = IncidentsDocument()
+    runbooks: Runbooks = {}
+    pager: Pager | None = None
+    tickets: Tickets | None = None
+    draft: Draft | None = None
+
+
+def route(incident: Incident, effect: Any) -> Route:
+    """How the effects of an incident travel; what concerns one far side goes in its order."""
+    match effect:
+        case ShowIncident():
+            return Route("chat", card_key(incident.id), latest=True, pace=CARD_PACE)
+        case ShowRunbook():
+            return Route("chat", f"runbook:{incident.id}", latest=True, pace=CARD_PACE)
+        case TellIncident() | ShowPostMortem():
+            return Route("chat", f"thread:{NAME}:{incident.id}")
+        case PageOut():
+            return Route("work", f"pager:{incident.id}")
+        case OpenTicket() | CloseTicket():
+            return Route("work", f"ticket:{incident.id}")
+        case ReportIncident():
+            return Route("work", f"report:{incident.id}")
+        case _:
+            return Route("work")
+
+
+class IncidentPerformer:
+    """Implements `bot.engine.outbox.Performer`."""
+
+    def __init__(self, tools: Tools, presenter: IncidentPresenter, means: Means) -> None:
+        self._tools = tools
+        self._presenter = presenter
+        self._means = means
+        self._delivery = tools.delivery
+
+    async def perform(self, work: Work) -> Sequence[Any]:
+        effect: IncidentEffect = work.effect
+        match effect:
+            case ShowIncident():
+                card = self._presenter.card(work.aggregate, self._tools.clock.now())
+                await self._delivery.living(card, card_key(work.aggregate.id), "card", work)
+            case ShowRunbook():
+                await self._show_runbook(work)
+            case TellIncident():
+                await self._reply(work, self._presenter.line(effect.text), effect.broadcast)
+            case TellRelease():
+                under = await self._delivery.card_of(work.aggregate.rollout_id)
+                message = self._presenter.line(effect.text)
+                await self._delivery.reply(message, under, "thread", work, broadcast=False)
+            case ShowPostMortem():
+                await self._reply(work, self._presenter.post_mortem(work.aggregate), False)
+            case Page():
+                await self._page(work, effect.text)
+            case CallOut():
+                await self._call_out(work, effect)
+            case Whisper():
+                await self._whisper(work, effect)
+            case PageOut():
+                await self._pager(work, effect)
+            case OpenTicket():
+                return await self._open_ticket(work)
+            case CloseTicket():
+                await self._close_ticket(work, effect.text)
+            case ReportIncident():
+                await self._report(work, effect)
+            case DraftPostMortem():
+                return await self._draft(work)
+            case PostMortemDone() | DraftNotice():
+                start = self._tools.starts.get(type(effect))
+                if start is not None:
+                    await start(work)
+            case _:
+                assert_never(effect)
+        return ()
+
+    # --- the card and its thread ------------------------------------------------------------
+
+    async def _card(self, work: Work) -> records.Sent:
+        there = await self._delivery.sent(card_key(work.aggregate.id))
+        if there is None:
+            raise NotYetError("the card of the incident is not posted yet")
+        return there
+
+    async def _reply(self, work: Work, message: Message, broadcast: bool) -> None:
+        under = await self._card(work)
+        await self._delivery.reply(message, under, "thread", work, broadcast=broadcast)
+
+    async def _show_runbook(self, work: Work) -> None:
+        if not work.aggregate.steps:
+            return
+        card = await self._card(work)
+        message = self._presenter.runbook(work.aggregate)
+        placed = msgspec.structs.replace(message, channel=card.channel, thread_ts=card.ts)
+        await self._delivery.living(placed, f"runbook:{work.aggregate.id}", NAME, work)
+
+    # --- people -----------------------------------------------------------------------------
+
+    async def _link(self, work: Work) -> str:
+        return await self._delivery.link(await self._delivery.sent(card_key(work.aggregate.id)))
+
+    async def _page(self, work: Work, text: str) -> None:
+        channels = self._tools.catalogue.channels
+        channel = channels.critical or channels.default or work.aggregate.channel
+        message = self._presenter.call(work.aggregate, text, channel, await self._link(work))
+        await self._delivery.post(message, work.row.key, "page", work, look=work.row.look_first)
+
+    async def _call_out(self, work: Work, effect: CallOut) -> None:
+        """Each of those meant is written to once; one who can't be keeps nobody else from it."""
+        link = await self._link(work)
+        message = self._presenter.call(work.aggregate, effect.text, "", link)
+        later: TemporaryError | None = None
+        for user_id in await self._accounts(effect.whom):
+            try:
+                await self._direct(message, user_id, work)
+            except TemporaryError as error:
+                later = error
+            except PermanentError:
+                continue
+        if later is not None:
+            raise later
+
+    async def _accounts(self, whom: str) -> Sequence[str]:
+        """The accounts of a person, or of everybody who holds a role."""
+        catalogue = self._tools.catalogue
+        if whom in catalogue.roles:
+            return await self._tools.directory.signers([whom])
+        account = catalogue.account_of(whom)
+        if account:
+            return [account]
+        return [whom] if whom not in catalogue.people and whom.isupper() else []
+
+    async def _direct(self, message: Message, user_id: str, work: Work) -> None:
+        key = f"{work.row.key}:{user_id}"
+        if await self._delivery.sent(key) is None:
+            place = await self._tools.chat.direct(user_id)
+            direct = msgspec.structs.replace(message, channel=place)
+            await self._delivery.post(direct, key, "ask", work, look=work.row.look_first)
+
+    async def _whisper(self, work: Work, effect: Whisper) -> None:
+        if not effect.user_id:
+            return
+        card = await self._delivery.sent(card_key(work.aggregate.id))
+        channel = card.channel if card is not None else work.aggregate.channel
+        message = self._presenter.line(effect.text)
+        try:
+            here = msgspec.structs.replace(message, channel=channel)
+            await self._tools.chat.whisper(effect.user_id, here)
+        except PermanentError:
+            await self._direct(message, effect.user_id, work)
+
+    # --- pager and tickets ------------------------------------------------------------------
+
+    async def _pager(self, work: Work, effect: PageOut) -> None:
+        pager, incident = self._means.pager, work.aggregate
+        if pager is None:
+            return
+        call = Call(
+            key=f"{NAME}:{incident.id}",
+            summary=effect.text,
+            severity=str(incident.severity),
+            service=incident.service,
+            environment=incident.environment,
+            at=incident.began_at,
+            link=await self._link(work),
+            details={"version": incident.version} if incident.version else {},
+        )
+        match effect.do:
+            case "trigger":
+                await pager.trigger(call)
+            case "acknowledge":
+                await pager.acknowledge(call)
+            case "resolve":
+                await pager.resolve(call)
+
+    async def _open_ticket(self, work: Work) -> Sequence[Any]:
+        tickets = self._means.tickets
+        if tickets is None:
+            return ()
+        link = await self._link(work)
+        ticket = await tickets.open(ticket_of(work.aggregate, link))
+        return (TicketOpened(ticket.reference, ticket.link),)
+
+    async def _close_ticket(self, work: Work, text: str) -> None:
+        tickets, incident = self._means.tickets, work.aggregate
+        if tickets is not None and incident.ticket:
+            ticket = Ticket(incident.ticket, incident.ticket_link)
+            await tickets.close(ticket, plain(text), work.row.key)
+
+    # --- releases and the post-mortem -------------------------------------------------------
+
+    async def _report(self, work: Work, effect: ReportIncident) -> None:
+        """Kept for releases that begin later, and told to those under way, each in its own unit."""
+        incident: Incident = work.aggregate
+        at = work.row.created_at
+        report = Report(
+            kind=str(effect.severity),
+            id=f"{incident.id}:{effect.severity}",
+            at=at if effect.open else max(at, incident.created_at),
+            detail=incident.title[:300],
+            open=effect.open,
+            source="incident",
+        )
+        place = (incident.service, incident.environment)
+        now = self._tools.clock.now()
+        store = self._tools.store
+        await store.transact(lambda conn: reports.keep(conn, *place, report, now))
+        for id_ in await store.transact(lambda conn: _concerned(conn, place)):
+            await store.transact(lambda conn, id_=id_: self._tell(conn, id_, incident, report))  # type: ignore[misc]
+
+    def _tell(self, conn: Connection, id_: str, incident: Incident, report: Report) -> None:
+        """What people declare holds a live release when it is critical; the rest is only noted."""
+        grave = report.kind == "critical" and incident.origin == "person"
+        fired = HookFired(
+            report.kind,
+            report.detail,
+            "pause" if grave else "notify",
+            source=report.source,
+            id=report.id,
+            at=report.at,
+            open=report.open,
+            actor=incident.declared_by,
+        )
+        now = self._tools.clock.now()
+        transitions.apply(conn, self._tools.rollouts, id_, fired, now)
+
+    async def _draft(self, work: Work) -> Sequence[Any]:
+        if self._means.draft is None:
+            return ()
+        return (Drafted(self._means.draft(work.aggregate, {})),)
+
+    # --- when it goes wrong -----------------------------------------------------------------
+
+    def patience(self, work: Work) -> Patience:
+        match work.effect:
+            case ShowIncident() | ShowRunbook() | ReportIncident():
+                return Patience(limit=None)
+            case PageOut():
+                return Patience(limit=timedelta(hours=1), cap=timedelta(seconds=15))
+            case Whisper():
+                return Patience(limit=timedelta(minutes=10))
+            case _:
+                return Patience()
+
+    def delayed(self, _work: Work, _reason: str) -> Sequence[Any]:
+        return ()
+
+    def gave_up(self, _work: Work, _reason: str) -> Sequence[Any]:
+        return ()
+
+    def alarm(self, work: Work, reason: str) -> Any | None:
+        match work.effect:
+            case ShowIncident() | ShowRunbook():
+                return Page(f"An incident can't be shown: {reason}")
+            case TellIncident() as told:
+                return Page(f"This could not be posted ({reason}): {told.text}")
+            case PageOut() as paged:
+                return Page(f"The pager could not be told ({paged.do}): {reason}")
+            case OpenTicket():
+                return Page(f"There is no ticket, somebody has to open one: {reason}")
+            case CallOut() as called:
+                return Page(f"{called.whom} could not be written to: {reason}")
+            case _:
+                return None
+
+
+def _concerned(conn: Connection, place: tuple[str, str]) -> list[str]:
+    return [row["id"] for row in rollouts.unfinished(conn, *place)]
+
+
+def ticket_of(incident: Incident, link: str) -> TicketOrder:
+    """What the ticket of an incident says when it is opened."""
+    lines = [
+        f"{named(incident)}: {called(incident)}.",
+        f"Work on it goes on here: {link}" if link else "",
+        "",
+        *(f"* {line(entry)}" for entry in in_order(incident)),
+    ]
+    return TicketOrder(
+        key=f"{NAME}:{incident.id}",
+        title=f"[{incident.severity}] {incident.service}: {incident.title}"[:200],
+        body=plain("\n".join(lines)),
+        labels=("incident", str(incident.severity)),
+    )

@@ -1,0 +1,290 @@
+"""Incidents as a kind of aggregate: how they are opened, and what is captured of their release."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, RowMapping
+
+from bot.domain import incidents
+from bot.domain.aftermath import detection
+from bot.domain.duties import POST_MORTEM
+from bot.domain.events import Ticked
+from bot.domain.incident import COMMANDER, Captured, Incident, IncidentEffect, PostMortem
+from bot.domain.incident_rules import IncidentsDocument, commander_of, rules_of
+from bot.domain.incident_terms import IncidentDocument, Severity
+from bot.domain.people import BOT, THE_BOT, Actor
+from bot.domain.rollout import Phase, Rollout
+from bot.domain.runbooks import Runbooks, chosen, steps_of
+from bot.engine import transitions
+from bot.engine.catalogue import Catalogue
+from bot.engine.engine import Engine, Part, Tools
+from bot.engine.incident_work import NAME, IncidentPerformer, IncidentPresenter, Means, route
+from bot.engine.kinds import Kind, Subject
+from bot.store.queries import incidents as rows
+from bot.store.queries import rollouts
+from bot.store.tables import incident as table
+
+IncidentKind = Kind[Incident, Any]
+
+_CAPTURED = frozenset(Phase) - {Phase.JUDGING, Phase.SOAKING}
+"""Phases of a release whose beginning is a line in the timeline."""
+
+
+def parts(tools: Tools, presenter: IncidentPresenter, means: Means) -> Sequence[Part]:
+    """The part of an engine that carries incidents on."""
+    kind = incident_kind()
+    opening = Opening(kind, tools.catalogue, means.rules, means.runbooks)
+    return (
+        Part(
+            kind,
+            IncidentPerformer(tools, presenter, means),
+            _Looker(),
+            follow=Follower(kind, opening).follow,
+        ),
+    )
+
+
+def incident_kind() -> IncidentKind:
+    """The kind of incidents."""
+    return Kind(
+        name=NAME,
+        table=table,
+        decide=incidents.decide,
+        load=_Loader(),
+        dump=lambda incident: msgspec.json.encode(incident).decode(),
+        subject=lambda each: Subject(each.state.value, each.service, each.environment),
+        effects=msgspec.json.Decoder(IncidentEffect),
+        route=route,
+        pinned=lambda incident: {
+            "service": incident.service,
+            "environment": incident.environment,
+            "rollout_id": incident.rollout_id,
+            "about": incident.about,
+        },
+    )
+
+
+class _Loader:
+    def __init__(self) -> None:
+        self._decoder = msgspec.json.Decoder(Incident)
+
+    def __call__(self, row: RowMapping) -> Incident:
+        found = self._decoder.decode(row["state"])
+        return msgspec.structs.replace(found, revision=row["revision"], fence=row["fence"])
+
+
+class _Looker:
+    """A clock of an incident has run out; nothing has to be looked at."""
+
+    async def look(self, _incident: Incident) -> Ticked:
+        return Ticked()
+
+    def failed(self, _incident: Incident, _reason: str) -> Ticked:
+        return Ticked()
+
+    def looked(self, _incident: Incident) -> None:
+        """Nothing is kept between two looks."""
+
+
+# --- opening --------------------------------------------------------------------------------
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known when an incident is opened. began_at: when it began to be bad."""
+
+    id: str
+    service: str
+    environment: str
+    title: str
+    severity: Severity
+    began_at: datetime
+    origin: Any = "person"
+    about: str = ""
+    actor: Actor = THE_BOT
+    text: str = ""
+    links: tuple[str, ...] = ()
+
+
+class Opening:
+    """Makes incidents: with the rules that hold, their release, who leads them and a runbook."""
+
+    def __init__(
+        self,
+        kind: IncidentKind,
+        catalogue: Catalogue,
+        rules: IncidentsDocument,
+        runbooks: Runbooks,
+    ) -> None:
+        self._kind = kind
+        self._catalogue = catalogue
+        self._rules = rules
+        self._runbooks = runbooks
+
+    def create(
+        self,
+        conn: Connection,
+        opened: Opened,
+        now: datetime,
+        rollout: Rollout | None = None,
+        *,
+        loud: bool = True,
+    ) -> Incident:
+        """Open one, in this unit of work; the one with this id stays as it is.
+
+        rollout: the release that it came with.
+        """
+        made = self._made(opened, now, rollout)
+        first, effects = incidents.begin(made, now, loud=loud)
+        created = transitions.create(conn, self._kind, first, effects, now, actor=opened.actor)
+        return created.after
+
+    def _made(self, opened: Opened, now: datetime, rollout: Rollout | None) -> Incident:
+        plan = rollout.the_plan.sections.incident if rollout is not None else None
+        place = self._catalogue.targets.get((opened.service, opened.environment))
+        runbook = self._runbook(plan, opened)
+        return Incident(
+            id=opened.id,
+            service=opened.service,
+            environment=opened.environment,
+            title=opened.title,
+            severity=opened.severity,
+            origin=opened.origin,
+            about=opened.about,
+            version=rollout.version if rollout is not None else "",
+            previous=rollout.previous if rollout is not None else "",
+            rollout_id=rollout.id if rollout is not None else "",
+            channel=place.channel if place is not None else self._catalogue.channels.default,
+            declared_by=opened.actor,
+            began_at=min(opened.began_at, now),
+            created_at=now,
+            rules=rules_of(self._rules, plan),
+            roles=self._roles(plan, rollout),
+            said=opened.text,
+            runbook=runbook,
+            steps=steps_of(self._runbooks[runbook].steps) if runbook else (),
+            links=opened.links,
+            post_mortem=PostMortem(elsewhere=_clocked(rollout, opened)),
+        )
+
+    def _runbook(self, plan: IncidentDocument | None, opened: Opened) -> str:
+        named = plan.runbook if plan is not None else ""
+        if named in self._runbooks:
+            return named
+        return chosen(self._runbooks, opened.title, opened.text)
+
+    def _roles(self, plan: IncidentDocument | None, rollout: Rollout | None) -> dict[str, str]:
+        """Who leads it, where the plan says so and only one person can be meant."""
+        wave = rollout.current_wave.id if rollout is not None else ""
+        name = commander_of(plan, wave)
+        if name in self._catalogue.people:
+            return {COMMANDER: name}
+        role = self._catalogue.roles.get(name)
+        if role is None or len(role.people) != 1 or role.groups:
+            return {}
+        return {COMMANDER: next(iter(role.people))}
+
+    def after_rollback(
+        self, conn: Connection, before: Rollout, after: Rollout, now: datetime
+    ) -> None:
+        """The bot takes a release back by itself, which opens an incident unless nobody wants it.
+
+        It has the id of what is done about the breach, so that both mean the same thing.
+        """
+        plan = after.the_plan.sections.incident or IncidentDocument()
+        wanted = self._rules.on_rollback if plan.open is None else plan.open
+        if not wanted:
+            return
+        opened = Opened(
+            id=after.response,
+            service=after.service,
+            environment=after.environment,
+            title=f"{after.version} was taken back: {after.rollback_reason.rstrip('.')}",
+            severity=plan.severity,
+            began_at=now - detection(before, after),
+            origin="rollback",
+            about=after.response,
+        )
+        self.create(conn, opened, now, after, loud=False)
+
+
+def _clocked(rollout: Rollout | None, opened: Opened) -> bool:
+    """Whether the plan has a clock of its own for the post-mortem, which pages when it is late."""
+    if rollout is None or opened.origin != "rollback":
+        return False
+    timers = rollout.the_plan.sections.timers
+    return any(each.due == POST_MORTEM and each.when == "incident" for each in timers)
+
+
+class Follower:
+    """Opens incidents, and writes down what becomes of the release, when that was written."""
+
+    def __init__(self, kind: IncidentKind, opening: Opening) -> None:
+        self._kind = kind
+        self._opening = opening
+
+    def follow(self, conn: Connection, before: Rollout, after: Rollout, now: datetime) -> None:
+        """See `Kind.follow`."""
+        if before.phase is after.phase:
+            return
+        if after.phase in _CAPTURED:
+            for id_ in rows.of_rollout(conn, after.id):
+                captured = Captured(_captured(after), now)
+                transitions.apply(conn, self._kind, id_, captured, now)
+        began = after.phase is Phase.ROLLING_BACK and after.response != before.response
+        if began and after.rollback_by == BOT:
+            self._opening.after_rollback(conn, before, after, now)
+
+
+def _captured(rollout: Rollout) -> str:
+    reason = f": {rollout.reason}" if rollout.reason else ""
+    return f"{rollout.version} is {rollout.phase.replace('_', ' ')}{reason}"
+
+
+# --- finding and declaring ------------------------------------------------------------------
+
+
+class Incidents:
+    """Finds incidents and opens them, for commands and hooks."""
+
+    def __init__(self, engine: Engine, kind: IncidentKind, means: Means) -> None:
+        self._engine = engine
+        self._kind = kind
+        self._opening = Opening(kind, engine.catalogue, means.rules, means.runbooks)
+        self.rules = means.rules
+        self.runbooks = means.runbooks
+
+    async def declare(self, opened: Opened) -> Incident:
+        """Open one; with an id that is there already nothing happens. A live release is its."""
+        now = self._engine.clock.now()
+
+        def unit(conn: Connection) -> Incident:
+            live = rollouts.live(conn, opened.service, opened.environment)
+            rollout = self._engine.rollouts.load(live) if live is not None else None
+            return self._opening.create(conn, opened, now, rollout)
+
+        made = await self._engine.store.transact(unit)
+        self._engine.changed()
+        return made
+
+    async def find(self, id_: str) -> Incident | None:
+        """The incident with this id, None when there is none."""
+
+        def unit(conn: Connection) -> Incident | None:
+            try:
+                return transitions.load(conn, self._kind, id_)
+            except transitions.NotFoundError:
+                return None
+
+        return await self._engine.store.transact(unit)
+
+    async def unfinished(self, services: Sequence[str]) -> list[Incident]:
+        """Those of these services about which something is left to do, oldest first."""
+        found = await self._engine.store.transact(lambda conn: rows.unfinished(conn, services))
+        return [self._kind.load(row) for row in found]
+
+    async def recent(self, services: Sequence[str], limit: int = rows.LATELY) -> list[Incident]:
+        """The newest of these services, over or not, newest first."""
+        found = await self._engine.store.transact(lambda conn: rows.recent(conn, services, limit))
+        return [self._kind.load(row) for row in found]
