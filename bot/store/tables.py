@@ -206,13 +206,8 @@ record = aggregate_table(
 _one("record_one_active", record, "active")
 Index("record_recent", record.c.service, record.c.environment, record.c.created_at.desc())
 
-incident = aggregate_table(
-    "incident",
-    Column("service", Text, nullable=False),
-    Column("environment", Text, nullable=False),
-    Column("rollout_id", Text, nullable=False),
-    Column("about", Text, nullable=False),
-)
+_OF_INCIDENT = ("service", "environment", "rollout_id", "about")
+incident = aggregate_table("incident", *(Column(n, Text, nullable=False) for n in _OF_INCIDENT))
 Index("incident_of", incident.c.rollout_id)
 Index("incident_recent", incident.c.service, incident.c.created_at.desc())
 
