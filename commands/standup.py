@@ -5,6 +5,7 @@ Each button has a typed twin: `decide` takes the same way as the four buttons.
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from bot.domain.documents import nearest
@@ -36,6 +37,8 @@ from commands.context import Call, Context, Names, Refuse, Verb
 from commands.parser import Argument, Grammar
 
 FORMS = frozenset({DECISION_FORM, ADD_FORM})
+
+MOST_WEEKS = 52
 
 _FALLING = frozenset(choice for choice in Choice if choice.value in FALLING)
 _PERSON = re.compile(r"@\[([^\[\]\s]+)\]\s*")
@@ -205,6 +208,21 @@ def _instant(slot: Slot) -> str:
     return f"t[{int(slot.at.timestamp())}]"
 
 
+async def _figures(call: Call) -> Reply:
+    """The figures of delivery of the last weeks."""
+    words = call.parsed.get("weeks") or "4"
+    if not words.isdigit() or not 1 <= int(words) <= MOST_WEEKS:
+        raise Refuse(f"Write a number of weeks from 1 to {MOST_WEEKS}, as in `dora 4`.")
+    found = await call.context.standups.here(call.intent.channel)
+    if not found:
+        raise Refuse("No standup is held in this channel, so nothing is counted for it.")
+    lines = []
+    for held in found:
+        told = await call.context.standups.figures(held, timedelta(weeks=int(words)))
+        lines += [f"*{held.series.plan}*", *(f"• {line}" for line in told)]
+    return Reply("\n".join(lines))
+
+
 async def _skip(call: Call) -> Reply:
     """Leave the next one out."""
     held = await _held(call)
@@ -328,6 +346,13 @@ VERBS: Sequence[Verb] = (
         "Give an action up.",
         _closing(dropped=True),
         Grammar((Argument("number", "of the action", required=True),)),
+    ),
+    Verb(
+        "dora",
+        "How often, how fast and how safely it was released in the last weeks.",
+        _figures,
+        Grammar((Argument("weeks", "how many, 4 if not named"),)),
+        reads=True,
     ),
     Verb(
         "show",

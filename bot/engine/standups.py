@@ -33,6 +33,7 @@ from bot.domain.standup_state import (
 from bot.engine import transitions
 from bot.engine.engine import Part, Tools
 from bot.engine.kinds import Kind, Route, Subject
+from bot.engine.standup_figures import Sources
 from bot.engine.standup_making import Making
 from bot.engine.standup_reading import READERS, IssueReader
 from bot.engine.standup_times import Held, Timetable
@@ -56,14 +57,16 @@ def part(
     series: Sequence[Series],
     plan_named: Callable[[str], Plan],
     readers: Sequence[IssueReader] = READERS,
+    sources: Sources = Sources(),  # noqa: B008 - it is frozen
 ) -> tuple[Part, "Holding"]:
     """The part of an engine that holds standups, and what commands ask of it.
 
-    series: the configured ones. plan_named: a plan by its name, raising KeyError.
+    series: the configured ones. plan_named: a plan by its name, raising KeyError. readers: of what
+    went wrong. sources: of the figures of delivery.
     """
     kind = standup_kind()
     timetable = Timetable(series, tools.catalogue)
-    holding = Holding(tools, kind, timetable, Making(tools, plan_named, readers))
+    holding = Holding(tools, kind, timetable, Making(tools, plan_named, readers, sources))
     performer = StandupPerformer(tools, presenter)
     follow = Follower(kind).follow
     return Part(kind, performer, _Looker(), follow=follow, beat=holding.beat), holding
@@ -214,8 +217,12 @@ class Holding:
             transitions.apply(conn, self._kind, earlier[0].id, Superseded(id_), now)
         ahead = following(series, now, live=bool(held.rollouts))
         made = self._making.standup(conn, series, held.rollouts, earlier, now)
+        weekly: tuple[str, ...] = ()
+        if slot is not None:
+            weekly = self._making.weekly(conn, series, held.rollouts, slot, now)
         made = msgspec.structs.replace(
             made,
+            weekly=weekly,
             id=id_,
             slot=slot.local if slot is not None else "",
             asked_by=by.person if by is not THE_BOT else "",
@@ -250,6 +257,13 @@ class Holding:
     def following(self, held: Held) -> Slot | None:
         """When the next of a series is, skipped ones too."""
         return following(held.series, self._tools.clock.now(), live=bool(held.rollouts))
+
+    async def figures(self, held: Held, span: timedelta) -> list[str]:
+        """The figures of delivery of a stretch of time up to now, in words."""
+        now = self._tools.clock.now()
+        return await self._tools.store.transact(
+            lambda conn: self._making.report(conn, held.series, now, span)
+        )
 
     async def skip(self, held: Held) -> Slot | None:
         """Leave the next one out; None when that has been done already."""

@@ -110,11 +110,9 @@ class StandupCards:
     def weekly(self, standup: Standup) -> Message:
         """The report of the week."""
         title = f"The week: {standup.plan}"
-        lines = [render(line, self._accounts) for line in standup.weekly]
-        blocks = [
-            header(title),
-            section(cut("\n".join(f"• {line}" for line in lines), SECTION_TEXT)),
-        ]
+        told = [line if line.startswith("*") else f"• {line}" for line in standup.weekly]
+        lines = [render(line, self._accounts) for line in told]
+        blocks = [header(title), section(cut("\n".join(lines), SECTION_TEXT))]
         text = cut("\n".join([escape(title), *lines]), MESSAGE_TEXT)
         return Message(standup.channel, text, blocks)
 

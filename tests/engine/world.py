@@ -18,7 +18,7 @@ from bot.domain.rollout import Phase, Rollout
 from bot.engine import aftercare, duties, incidents
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.directory import Home
-from bot.engine.engine import Engine, Options
+from bot.engine.engine import Engine, Options, Part, Tools
 from bot.engine.incident_work import Means
 from bot.engine.intents import Intent
 from bot.engine.presenting import Errand
@@ -173,12 +173,16 @@ class World:
             handle=self._handle,
             home=Home("T1"),
             on_dead_intent=self._buried,
-            more=lambda tools: (
-                *duties.parts(tools, DutyCards({})),
-                *aftercare.parts(tools, AftercareCards({})),
-                *incidents.parts(tools, IncidentCards({}), self.means),
-            ),
+            more=self.more,
             options=options or self.options,
+        )
+
+    def more(self, tools: Tools) -> Sequence[Part]:
+        """The kinds of aggregates besides rollouts."""
+        return (
+            *duties.parts(tools, DutyCards({})),
+            *aftercare.parts(tools, AftercareCards({})),
+            *incidents.parts(tools, IncidentCards({}), self.means),
         )
 
     async def _handle(self, intent: Intent) -> None:

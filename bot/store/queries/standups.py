@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, or_, select
 
-from bot.store.tables import duty, response, standup
+from bot.store.tables import duty, response, rollout, standup
 
 
 def newest(conn: Connection, series: str, limit: int = 5) -> Sequence[RowMapping]:
@@ -41,3 +41,12 @@ def duties_since(
     fresh = or_(duty.c.created_at >= since, duty.c.ended_at.is_(None))
     statement = select(duty).where(duty.c.service.in_(services), fresh)
     return conn.execute(statement.order_by(duty.c.created_at, duty.c.id)).mappings().all()
+
+
+def rollouts_since(
+    conn: Connection, services: Sequence[str], since: datetime
+) -> Sequence[RowMapping]:
+    """The rollouts of these services that were under way since then, oldest first."""
+    fresh = or_(rollout.c.ended_at >= since, rollout.c.ended_at.is_(None))
+    statement = select(rollout).where(rollout.c.service.in_(services), fresh)
+    return conn.execute(statement.order_by(rollout.c.created_at, rollout.c.id)).mappings().all()
