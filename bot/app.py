@@ -158,7 +158,7 @@ class Bot:
         standup, self.standups = standups.part(tools, cards, self.setup.standups, plan_named)
         return (
             # First: it locks its rows before anybody holds the audit's chain.
-            *release_records.parts(tools, self.gallery),
+            *release_records.parts(tools, self.gallery, self.setup.book),
             *duties.parts(tools, DutyCards(self.accounts)),
             *aftercare.parts(tools, AftercareCards(self.accounts)),
             *chores.parts(tools, ChoreCards(self.accounts)),

@@ -7,12 +7,13 @@ goes wrong into exactly two errors: `TemporaryError` (try again with the same ke
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from bot.domain.calling import Call, Ticket, TicketOrder
 from bot.domain.plan import Metric
+from bot.domain.release_log import Entry, VersionItem
 from bot.domain.samples import Reading, Track
 
 
@@ -292,6 +293,31 @@ class Gallery(Protocol):
 
     async def shared(self, file_id: str, channel: str, thread_ts: str) -> bool:
         """Whether it is to be seen in that thread already (after a lost reply)."""
+        ...
+
+
+class RecordBook(Protocol):
+    """Where change logs and version items are written. Raises TemporaryError, PermanentError."""
+
+    async def write(
+        self, service: str, environment: str, items: Sequence[VersionItem], entries: Sequence[Entry]
+    ) -> None:
+        """Bring them up to date; writing the same again changes nothing.
+
+        items: of that environment, newest first. entries: of the service, newest first.
+        """
+        ...
+
+
+@runtime_checkable
+class VersionKeeper(Protocol):
+    """A deployer that keeps a list of versions itself. Raises TemporaryError, PermanentError."""
+
+    async def keep_version(self, target: Target, item: VersionItem, key: str) -> None:
+        """Put one version into the list, in place of what it says of that version.
+
+        key: idempotency key. Nothing happens where the deployer keeps no list.
+        """
         ...
 
 

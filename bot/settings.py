@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from bot.bookkeeping import RecordsDocument
 from bot.domain.alerts import HooksDocument
 from bot.domain.documents import DocumentError, nearest
 from bot.domain.documents import Path as Place
@@ -135,6 +136,7 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     notices: NoticesDocument | None = None
     hooks: HooksDocument = HooksDocument()
     incidents: IncidentsDocument = IncidentsDocument()
+    records: RecordsDocument | None = None
 
     @property
     def ahead(self) -> tuple[str, ...]:

@@ -33,9 +33,18 @@ from bot.engine.clock import Clock, SystemClock
 from bot.engine.incident_work import Means
 from bot.files import FileError
 from bot.fitting import unfit
+from bot.outbound.record_files import RecordFiles
 from bot.outbound.statuspage import Pace
 from bot.plans import PlanLibrary, library
-from bot.ports import AddressBook, MetricQuery, MetricSource, Outlet, PermanentError
+from bot.ports import (
+    AddressBook,
+    MetricQuery,
+    MetricSource,
+    Outlet,
+    PermanentError,
+    RecordBook,
+    VersionKeeper,
+)
 from bot.publishing import NOBODY, Reach, outlets
 from bot.settings import Environment, Settings, load_settings
 from bot.slack.client import new_session
@@ -86,6 +95,7 @@ class Setup:
     means: Means
     recurring: tuple[Listed, ...] = ()
     standups: tuple[Series, ...] = ()
+    book: RecordBook | None = None
 
 
 def load(
@@ -133,6 +143,7 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         means=Means(rules=settings.config.incidents),
         recurring=tuple(_recurring(settings, plans)),
         standups=tuple(map(series_of, settings.config.standups)),
+        book=_book(settings),
     )
 
 
@@ -158,6 +169,11 @@ def _publishers(
     with _told(settings, ("notices",)):
         make(NOBODY)
     return make
+
+
+def _book(settings: Settings) -> RecordBook | None:
+    records = settings.config.records
+    return RecordFiles(settings.folder / records.folder) if records is not None else None
 
 
 def _catalogue(settings: Settings, outside: Outside, telemetry: Telemetry) -> Catalogue:
@@ -211,6 +227,7 @@ def _target(
         allow_by_name=environment.allow_by_name,
         define=getattr(environment.metrics, "define", {}),
         low_traffic=_quiet(of.low_traffic, ("services", service, "low_traffic")),
+        keeper=deployer if isinstance(deployer, VersionKeeper) else None,
     )
 
 

@@ -18,6 +18,7 @@ import msgspec
 from bot.deployers import confirm
 from bot.deployers.wire import WireTarget, capabilities_of, decode_release, decode_target
 from bot.domain.plan_terms import Closed, Duration
+from bot.domain.release_log import VersionItem
 from bot.domain.signing import sign
 from bot.domain.units import parse_duration
 from bot.ports import (
@@ -34,6 +35,9 @@ from bot.ports import (
 
 Word = Literal["prepare", "weights", "instances", "promote", "retire"]
 Check = Callable[[Observation], str]
+
+RECORDS = "records"
+"""The capability of a deployer that keeps a list of versions."""
 
 _SAID = 500
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -117,6 +121,22 @@ class HttpDeployer:
         body = _body("rollback", release)
         return await self._change(target, body, op, lambda seen: confirm.is_current(seen, release))
 
+    async def keep_version(self, target: Target, item: VersionItem, key: str) -> None:
+        """Implements `bot.ports.VersionKeeper` where the deployer can do `records`."""
+        if RECORDS not in ((await self._look(target)).capabilities or ()):
+            return
+        path = f"{_environment(target)}/versions/{_part(item.version)}"
+        body = {
+            "PK": item.pk,
+            "SK": item.sk,
+            "version": item.version,
+            "deployedAt": item.deployed_at,
+            "deployedBy": item.deployed_by,
+            "gitCommit": item.git_commit,
+            "status": item.status,
+        }
+        self._judge(await self._send("PUT", path, body, key=key))
+
     async def _change(
         self,
         target: Target,
@@ -170,13 +190,20 @@ class HttpDeployer:
         return said
 
     async def _send(
-        self, method: str, path: str, body: dict[str, Any] | None = None, op: Op | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        op: Op | None = None,
+        key: str = "",
     ) -> httpx.Response:
         content = b"" if body is None else msgspec.json.encode(body)
         request = self._http.build_request(
             method, self._base + path, content=content, timeout=self._timeout
         )
         request.headers.update(self._headers(request, content, op))
+        if key:
+            request.headers["Idempotency-Key"] = key
         try:
             return await self._http.send(request, follow_redirects=False)
         except _NOT_SENT as error:

@@ -67,7 +67,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The record of the rollout with the same id.
 
     previous: the version that it replaced. signed_by: people. deployed_at: when it became the
-    current version. ended_at: when it had been taken back or given up.
+    current version. ended_at: when it had been taken back or given up. changes: by heading, as in a
+    change log; commit, tag: what it was built from, where that is known.
     """
 
     id: str
@@ -87,10 +88,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rollback_reason: str = ""
     stretches: tuple[Stretch, ...] = ()
     moments: tuple[Moment, ...] = ()
+    changes: Mapping[str, tuple[str, ...]] = {}
+    commit: str = ""
+    tag: str = ""
     next_check_at: datetime | None = None
     ended_at: datetime | None = None
     revision: int = 0
     fence: int = 0
+
+    @property
+    def number(self) -> str:
+        """The version without its v."""
+        return self.version.removeprefix("v")
 
 
 # --- events ---------------------------------------------------------------------------------
@@ -140,7 +149,17 @@ class DrawChart(Effect, frozen=True):
     stretch: int
 
 
-RecordEffect = DrawChart
+class KeepRecord(Effect, frozen=True):
+    """Bring the files and the deployer's list up to date."""
+
+
+class Say(Effect, frozen=True):
+    """One line under the card of the release."""
+
+    text: str
+
+
+RecordEffect = DrawChart | KeepRecord | Say
 
 
 # --- the decision ---------------------------------------------------------------------------
@@ -186,7 +205,7 @@ def _wave_ended(record: Record, stretch: Stretch, drawn: bool) -> Decision:
 def _stands(record: Record, standing: Standing, **fields: object) -> Decision:
     if record.standing is standing:
         return record, ()
-    return _with(record, standing=standing, **fields), ()
+    return _with(record, standing=standing, **fields), (KeepRecord(),)
 
 
 def _with(record: Record, **fields: object) -> Record:

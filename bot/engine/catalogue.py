@@ -7,7 +7,7 @@ import msgspec
 from bot.domain.calendar import Window
 from bot.domain.freezes import Freeze
 from bot.domain.plan import Metric
-from bot.ports import Deployer, MetricSource, Target
+from bot.ports import Deployer, MetricSource, Target, VersionKeeper
 
 
 class UnknownTargetError(LookupError):
@@ -23,7 +23,7 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     checks: name -> the program and its arguments, in which {service}, {environment}, {version} and
     {artifact} are filled in. allow_by_name: releases whose artifact has no digest may be deployed.
     define: metrics that are measured in another way here than the plan says. low_traffic: when few
-    people use it.
+    people use it. keeper: who keeps a list of versions there.
     """
 
     service: str
@@ -37,6 +37,7 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     allow_by_name: bool = False
     define: Mapping[str, Metric] = {}
     low_traffic: tuple[Window, ...] = ()
+    keeper: VersionKeeper | None = None
 
     @property
     def target(self) -> Target:

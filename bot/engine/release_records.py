@@ -6,21 +6,23 @@ nothing up, and is given up after a while: the record itself is in the database.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 from sqlalchemy import Connection, RowMapping
 
-from bot.domain import record_news
+from bot.domain import record_news, release_log
 from bot.domain.charts import Chart, Looks, chart
 from bot.domain.events import Measured
 from bot.domain.plan import Plan
 from bot.domain.release_record import (
     DrawChart,
+    KeepRecord,
     Record,
     RecordEffect,
     RecordEvent,
     Restored,
+    Say,
     Standing,
     Superseded,
     TakenBack,
@@ -35,7 +37,7 @@ from bot.engine.outbox import Patience, Work
 from bot.engine.rollouts import NAME as ROLLOUT
 from bot.engine.rollouts import RolloutKind
 from bot.pictures import draw
-from bot.ports import Gallery, Message, PermanentError, Picture, Posted
+from bot.ports import Gallery, Message, PermanentError, Picture, Posted, RecordBook
 from bot.store.database import Store
 from bot.store.queries import records as kept
 from bot.store.queries import release_records
@@ -46,11 +48,14 @@ NAME = "record"
 RecordKind = Kind[Record, Any]
 
 
-def parts(tools: Tools, gallery: Gallery | None) -> Sequence[Part]:
-    """The part of an engine that keeps records. gallery: None where no picture can be posted."""
+def parts(tools: Tools, gallery: Gallery | None, book: RecordBook | None) -> Sequence[Part]:
+    """The part of an engine that keeps records.
+
+    gallery: None where no picture can be posted. book: None where no files are wanted.
+    """
     kind = record_kind()
     follower = Follower(kind, drawn=gallery is not None)
-    return (Part(kind, RecordPerformer(tools, gallery), follow=follower.follow),)
+    return (Part(kind, RecordPerformer(tools, gallery, book), follow=follower.follow),)
 
 
 def record_kind() -> RecordKind:
@@ -93,6 +98,11 @@ def _route(record: Record, effect: Any) -> Route:
     match effect:
         case DrawChart():
             return Route("work", f"chart:{record.id}")
+        case KeepRecord():
+            # What is no longer active is written before what is.
+            return Route("work", f"record:{record.service}:{record.environment}")
+        case Say():
+            return Route("chat", f"thread:{record.id}")
         case _:
             return Route("work")
 
@@ -146,9 +156,11 @@ class Follower:
 class RecordPerformer:
     """Does the effects of records; implements `bot.engine.outbox.Performer`."""
 
-    def __init__(self, tools: Tools, gallery: Gallery | None) -> None:
+    def __init__(self, tools: Tools, gallery: Gallery | None, book: RecordBook | None) -> None:
         self._tools = tools
         self._gallery = gallery
+        self._book = book
+        self._kind = record_kind()
         self._charts = Charts(tools.store, tools.rollouts, record_kind())
 
     async def perform(self, work: Work) -> Sequence[Any]:
@@ -156,7 +168,37 @@ class RecordPerformer:
         match effect:
             case DrawChart(stretch):
                 await self._post_chart(work, stretch)
+            case KeepRecord():
+                await self._keep(work)
+            case Say(text):
+                under = await self._tools.delivery.card_of(work.aggregate.id)
+                said = Message(under.channel, text)
+                await self._tools.delivery.reply(said, under, "thread", work, broadcast=False)
+            case _:
+                assert_never(effect)
         return ()
+
+    async def _keep(self, work: Work) -> None:
+        """Write the files whole, and tell the deployer of this one version."""
+        record: Record = work.aggregate
+        keys, here, everywhere = await self._tools.store.transact(lambda c: self._all(c, record))
+        if self._book is not None:
+            logged = release_log.entries(everywhere) if keys.changelog != release_log.NONE else ()
+            place = (record.service, record.environment)
+            await self._book.write(*place, release_log.items(here, keys), logged)
+        made = release_log.item(record, keys)
+        place_of = self._tools.catalogue.targets.get((record.service, record.environment))
+        if made is not None and place_of is not None and place_of.keeper is not None:
+            await place_of.keeper.keep_version(place_of.target, made, work.row.key)
+
+    def _all(
+        self, conn: Connection, record: Record
+    ) -> tuple[release_log.Keys, list[Record], list[Record]]:
+        plan = transitions.load(conn, self._tools.rollouts, record.id).the_plan
+        rows = release_records.of_service(conn, record.service)
+        every = [self._kind.load(row) for row in rows]
+        here = [each for each in every if each.environment == record.environment]
+        return release_log.keys_of(plan.sections.records), here, every
 
     async def _post_chart(self, work: Work, upto: int) -> None:
         record: Record = work.aggregate
@@ -166,8 +208,12 @@ class RecordPerformer:
         message = Message(under.channel, made.alt, thread_ts=under.ts)
         await Showing(self._tools, self._gallery, work).show(made, f"{upto + 1}", message)
 
-    def patience(self, _work: Work) -> Patience:
-        return Patience(limit=timedelta(hours=1), cap=timedelta(minutes=5))
+    def patience(self, work: Work) -> Patience:
+        match work.effect:
+            case DrawChart():
+                return Patience(limit=timedelta(hours=1), cap=timedelta(minutes=5))
+            case _:
+                return Patience(cap=timedelta(minutes=5))
 
     def delayed(self, _work: Work, _reason: str) -> Sequence[Any]:
         return ()
@@ -175,8 +221,10 @@ class RecordPerformer:
     def gave_up(self, _work: Work, _reason: str) -> Sequence[Any]:
         return ()
 
-    def alarm(self, _work: Work, _reason: str) -> Any | None:
-        """A picture that can't be posted wakes nobody: the numbers are in the thread."""
+    def alarm(self, work: Work, reason: str) -> Any | None:
+        """Wakes nobody: the numbers are in the thread, and the record is in the database."""
+        if isinstance(work.effect, KeepRecord):
+            return Say(f"The record of this release could not be written: {reason}")
         return None
 
 

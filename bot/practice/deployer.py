@@ -10,7 +10,7 @@ import asyncio
 import hmac
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -28,7 +28,7 @@ TOLERANCE = 300
 """Seconds by which the clocks of the two sides may differ."""
 
 _KEYS_KEPT = 10_000
-_CAPABILITIES = ("prepare", "weights", "promote", "retire")
+_CAPABILITIES: tuple[str, ...] = ("prepare", "weights", "promote", "retire", "records")
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -66,6 +66,21 @@ class Desk:
     seq: int
     key: str
     answers: OrderedDict[str, tuple[bytes, int, dict[str, object]]]
+    versions: dict[str, "Version"] = field(default_factory=dict)
+
+
+class Version(msgspec.Struct, frozen=True, rename={"deployed_at": "deployedAt",
+                                                   "deployed_by": "deployedBy",
+                                                   "git_commit": "gitCommit"}):  # fmt: skip
+    """Body of PUT .../versions/{version}."""
+
+    PK: str
+    SK: str
+    version: Annotated[str, Meta(min_length=1, max_length=200)]
+    deployed_at: datetime
+    deployed_by: str
+    git_commit: str
+    status: Literal["active", "superseded", "rolled_back"]
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -82,6 +97,7 @@ class PracticeDeployer:
         self._secret = secret
         self._now = now
         self.troubles: list[Trouble] = []
+        self.capabilities = _CAPABILITIES
 
     def routes(self) -> list[Route]:
         """Mount these at the root."""
@@ -91,6 +107,7 @@ class PracticeDeployer:
             Route(place, self._guarded(self._show), methods=["GET"]),
             Route(f"{place}/counts", self._guarded(self._count), methods=["GET"]),
             Route(f"{place}/target", self._guarded(self._put), methods=["PUT"]),
+            Route(f"{place}/versions/{{version}}", self._guarded(self._keep), methods=["PUT"]),
             Route(version, self._guarded(self._resolve), methods=["GET"]),
         ]
 
@@ -124,7 +141,17 @@ class PracticeDeployer:
         desk = self._desks.get(_target(request))
         if desk is None:
             return _problem(404, "unknown_target", "there is no such service and environment")
-        return JSONResponse(_shown(desk, self._now()))
+        return JSONResponse(self._shown(desk))
+
+    def _shown(self, desk: Desk) -> dict[str, object]:
+        shop, now = desk.shop, self._now()
+        candidate = shop.candidate
+        return {
+            "seq": desk.seq,
+            "capabilities": list(self.capabilities),
+            "current": _side(shop.current, 100 - shop.weight, now),
+            "candidate": None if candidate is None else _side(candidate, shop.weight, now),
+        }
 
     async def _count(self, request: Request) -> Response:
         desk = self._desks.get(_target(request))
@@ -148,6 +175,27 @@ class PracticeDeployer:
         except Refused as error:
             return _problem(404, error.code, str(error))
         return JSONResponse({"version": release.version, "artifact": release.artifact})
+
+    async def _keep(self, request: Request) -> Response:
+        """One version in the list; a second active one is a mistake of whoever asks."""
+        desk = self._desks.get(_target(request))
+        if desk is None:
+            return _problem(404, "unknown_target", "there is no such service and environment")
+        try:
+            version = msgspec.json.decode(await request.body(), type=Version)
+        except msgspec.DecodeError as error:
+            return _problem(400, "bad_body", str(error))
+        if version.version != request.path_params["version"]:
+            return _problem(400, "bad_body", "the path names another version")
+        others = [v for name, v in desk.versions.items() if name != version.version]
+        if version.status == "active" and any(v.status == "active" for v in others):
+            return _problem(422, "two_active", "another version is active")
+        desk.versions[version.version] = version
+        return Response(msgspec.json.encode(version), media_type="application/json")
+
+    def versions(self, target: Target) -> list[Version]:
+        """The list that is kept of a target, for tests and for whoever looks."""
+        return list(self._desks[target].versions.values())
 
     async def _put(self, request: Request) -> Response:
         desk = self._desks.get(_target(request))
@@ -200,18 +248,7 @@ class PracticeDeployer:
         except Refused as error:
             return 422, {"code": error.code, "reason": str(error)}
         busy = shop.candidate is not None and not shop.candidate.ready(now)
-        return (202 if busy and change.operation == "prepare" else 200), _shown(desk, now)
-
-
-def _shown(desk: Desk, now: float) -> dict[str, object]:
-    shop = desk.shop
-    candidate = shop.candidate
-    return {
-        "seq": desk.seq,
-        "capabilities": list(_CAPABILITIES),
-        "current": _side(shop.current, 100 - shop.weight, now),
-        "candidate": None if candidate is None else _side(candidate, shop.weight, now),
-    }
+        return (202 if busy and change.operation == "prepare" else 200), self._shown(desk)
 
 
 def _side(side: Installed, weight: float, now: float) -> dict[str, object]:

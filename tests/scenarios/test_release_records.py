@@ -1,12 +1,16 @@
 """What the records of releases say: exactly one version per environment is active."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from bot.domain.release_record import Record
 from bot.domain.rollout import Phase
 from bot.engine.release_records import record_kind
+from bot.ports import Target
 from bot.store.queries import release_records
-from tests.scenarios.world import World
+from tests.scenarios.world import HOUSE, World
 
 
 async def recorded(world: World) -> list[Record]:
@@ -63,3 +67,56 @@ async def test_what_was_never_signed_has_no_record(world: World) -> None:
     await world.say("mary", "/release cancel")
     await world.until(Phase.CANCELLED)
     assert await recorded(world) == []
+
+
+# --- outside the database -------------------------------------------------------------------
+
+
+async def with_files(world: World, folder: Path) -> None:
+    """The bot begins anew and writes its records into this folder."""
+    house = folder / "countersign.yml"
+    text = HOUSE.read_text("utf-8").replace("./plans", str(HOUSE.parent / "plans"))
+    house.write_text(f"{text}\nrecords: {{folder: kept}}\n")
+    world.house = house
+    await world.restart()
+
+
+def kept(folder: Path) -> list[tuple[str, str]]:
+    found = json.loads((folder / "kept/checkout/production.versions.json").read_text("utf-8"))
+    return [(each["version"], each["status"]) for each in found]
+
+
+@pytest.mark.requirement("X-27", "C-068", "C-071", "C-072", "C-076")
+async def test_files_and_the_deployer_say_what_the_records_say(
+    world: World, tmp_path: Path
+) -> None:
+    await with_files(world, tmp_path)
+    await world.release("v1.2.0", "--note faster search")
+    await world.release("v1.3.0")
+    assert kept(tmp_path) == [("1.3.0", "active"), ("1.2.0", "superseded")]
+    await world.say("mary", "/rollback checkout it is slow")
+    await world.until(Phase.ROLLED_BACK)
+    world.page_about("Rolling back")
+    await world.advance(seconds=3)
+    assert kept(tmp_path) == [("1.3.0", "rolled_back"), ("1.2.0", "active")]
+    there = world.deployer.versions(Target("checkout", "production"))
+    assert {each.version: each.status for each in there} == dict(kept(tmp_path))
+    text = (tmp_path / "kept/checkout/CHANGELOG.md").read_text("utf-8")
+    newer, older = text.index("## [1.3.0] - 2026-11-21"), text.index("## [1.2.0] - 2026-11-21")
+    assert newer < older
+    assert "(production): mary asked for it: it is slow" in text[newer:older]
+    assert "- Rollback: None" in text[older:]
+    assert "- faster search" in text[older:]
+    assert "- Production: 2026-11-21 12:0" in text[older:]
+
+
+@pytest.mark.thorough
+async def test_records_that_can_not_be_written_hold_nothing_up_and_are_said(
+    world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "kept").write_text("in the way")
+    await with_files(world, tmp_path)
+    await world.release("v1.2.0")
+    await world.advance(seconds=3)
+    assert world.said("The record of this release could not be written")
+    world.expected_dead |= {key for key, _ in await world.dead() if key.startswith("record:")}

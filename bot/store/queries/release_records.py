@@ -38,3 +38,10 @@ def recent(
     place = (record.c.service == service) & (record.c.environment == environment)
     ordered = select(record).where(place).order_by(record.c.created_at.desc(), record.c.id)
     return conn.execute(ordered.limit(limit)).mappings().all()
+
+
+def of_service(conn: Connection, service: str, limit: int = LATELY) -> Sequence[RowMapping]:
+    """The records of a service in all of its environments, newest first."""
+    mine = select(record).where(record.c.service == service)
+    ordered = mine.order_by(record.c.created_at.desc(), record.c.id)
+    return conn.execute(ordered.limit(limit)).mappings().all()
