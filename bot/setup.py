@@ -33,18 +33,11 @@ from bot.engine.clock import Clock, SystemClock
 from bot.engine.incident_work import Means
 from bot.files import FileError
 from bot.fitting import unfit
+from bot.keeping import RecordBook, VersionKeeper
 from bot.outbound.record_files import RecordFiles
 from bot.outbound.statuspage import Pace
 from bot.plans import PlanLibrary, library
-from bot.ports import (
-    AddressBook,
-    MetricQuery,
-    MetricSource,
-    Outlet,
-    PermanentError,
-    RecordBook,
-    VersionKeeper,
-)
+from bot.ports import AddressBook, MetricQuery, MetricSource, Outlet, PermanentError
 from bot.publishing import NOBODY, Reach, outlets
 from bot.settings import Environment, Settings, load_settings
 from bot.slack.client import new_session

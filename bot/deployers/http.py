@@ -122,7 +122,7 @@ class HttpDeployer:
         return await self._change(target, body, op, lambda seen: confirm.is_current(seen, release))
 
     async def keep_version(self, target: Target, item: VersionItem, key: str) -> None:
-        """Implements `bot.ports.VersionKeeper` where the deployer can do `records`."""
+        """Implements `bot.keeping.VersionKeeper` where the deployer can do `records`."""
         if RECORDS not in ((await self._look(target)).capabilities or ()):
             return
         path = f"{_environment(target)}/versions/{_part(item.version)}"

@@ -7,7 +7,8 @@ import msgspec
 from bot.domain.calendar import Window
 from bot.domain.freezes import Freeze
 from bot.domain.plan import Metric
-from bot.ports import Deployer, MetricSource, Target, VersionKeeper
+from bot.keeping import VersionKeeper
+from bot.ports import Deployer, MetricSource, Target
 
 
 class UnknownTargetError(LookupError):

@@ -36,8 +36,9 @@ from bot.engine.kinds import Kind, Route, Subject
 from bot.engine.outbox import Patience, Work
 from bot.engine.rollouts import NAME as ROLLOUT
 from bot.engine.rollouts import RolloutKind
+from bot.keeping import Gallery, Picture, RecordBook
 from bot.pictures import draw
-from bot.ports import Gallery, Message, PermanentError, Picture, Posted, RecordBook
+from bot.ports import Message, PermanentError, Posted
 from bot.store.database import Store
 from bot.store.queries import records as kept
 from bot.store.queries import release_records

@@ -24,7 +24,7 @@ _FULL = (28, 122)
 
 
 class RecordFiles:
-    """Implements `bot.ports.RecordBook`.
+    """Implements `bot.keeping.RecordBook`.
 
     FOLDER/SERVICE/CHANGELOG.md, and the version items in FOLDER/SERVICE/ENVIRONMENT.versions.json.
     """

@@ -5,7 +5,8 @@ The scope files:write is needed for it; without it the bot works as before, and 
 
 import aiohttp
 
-from bot.ports import Message, PermanentError, Picture, TemporaryError
+from bot.keeping import Picture
+from bot.ports import Message, PermanentError, TemporaryError
 from bot.slack.client import CANT_LOOK, SlackChat
 from bot.slack.errors import from_transport
 from bot.slack.text import escape
@@ -14,7 +15,7 @@ SCOPE = "files:write"
 
 
 class PictureChat(SlackChat):
-    """`bot.ports.Gallery` besides. Raises TemporaryError, PermanentError(code=Slack's word)."""
+    """`bot.keeping.Gallery` besides. Raises TemporaryError, PermanentError(code=Slack's word)."""
 
     async def upload(self, picture: Picture) -> str:
         """Ask for an address, and send the bytes there; nobody sees the file before `share`."""

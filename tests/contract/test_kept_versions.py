@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from bot.domain.release_log import VersionItem
-from bot.ports import PermanentError, TemporaryError, VersionKeeper
+from bot.keeping import VersionKeeper
+from bot.ports import PermanentError, TemporaryError
 from bot.practice.deployer import Trouble
 from tests.contract.worlds import TARGET, HttpWorld, http_world
 
