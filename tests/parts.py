@@ -69,6 +69,7 @@ def node_package(name: str) -> Callable[[], str | None]:
 
 
 PARTS: Mapping[str, Part] = {
+    "openssl": Part(program("openssl"), _APT + "openssl"),
     "haproxy": Part(program("haproxy"), _APT + "haproxy"),
     "prometheus": Part(program("prometheus"), _APT + "prometheus"),
     "promtool": Part(program("promtool"), _APT + "prometheus"),

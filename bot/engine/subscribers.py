@@ -41,11 +41,11 @@ class Subscribers:
 
     async def joined(self, service: str) -> frozenset[str]:
         """Who was added, for this service or for all."""
-        return await self._store.transact(lambda c: subscriptions.of(c, service, wanted=True))
+        return await self._store.transact(lambda c: subscriptions.wanted(c, service))
 
     async def left(self, service: str) -> frozenset[str]:
         """Who wants to hear nothing about this service, or nothing at all."""
-        return await self._store.transact(lambda c: subscriptions.of(c, service, wanted=False))
+        return await self._store.transact(lambda c: subscriptions.unwanted(c, service))
 
     async def leave(self, leaving: Leaving, by: str = THEMSELVES) -> None:
         """Write no more to somebody about a service ("" for anything)."""

@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy, Policy
 from email.utils import format_datetime
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,14 +22,26 @@ from bot.ports import Announcement
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
-FOOTERS: Mapping[str, tuple[str, str]] = {
-    "en": ("You get this because {address} is on the list for {service}.", "Unsubscribe"),
-    "de": (
+
+class Footer(NamedTuple):
+    """The last lines of a mail: why it came, how it is stopped, and what about, with no service."""
+
+    why: str
+    stop: str
+    everything: str
+
+
+FOOTERS: Mapping[str, Footer] = {
+    "en": Footer(
+        "You get this because {address} is on the list for {service}.", "Unsubscribe", "notices"
+    ),
+    "de": Footer(
         "Sie erhalten diese Nachricht, weil {address} auf der Liste für {service} steht.",
         "Abbestellen",
+        "Mitteilungen",
     ),
 }
-"""language -> why it came, and how it is stopped; English for others."""
+"""By language; English for others."""
 
 PAGE = """\
 <!DOCTYPE html>
@@ -40,7 +52,8 @@ PAGE = """\
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 </head>
-<body style="margin:0 auto;padding:24px 16px;max-width:640px;font:16px/1.5 sans-serif">
+<body style="margin:0 auto;padding:24px 16px;max-width:640px;font:16px/1.5 sans-serif;\
+overflow-wrap:anywhere">
 {body}
 </body>
 </html>
@@ -156,12 +169,11 @@ def _encoding(text: str) -> Mapping[str, Any]:
 
 def text_of(letter: Letter) -> str:
     """The plain text with its last lines."""
-    why, stop = FOOTERS.get(letter.announcement.language, FOOTERS["en"])
     text = f"{letter.announcement.text.rstrip()}\n"
     if not letter.unsubscribe:
         return text
-    said = why.format(address=letter.address, service=letter.announcement.service)
-    return f"{text}\n-- \n{said}\n{stop}: {letter.unsubscribe}\n"
+    why, stop = _last_words(letter)
+    return f"{text}\n-- \n{why}\n{stop}: {letter.unsubscribe}\n"
 
 
 def html_of(letter: Letter) -> str:
@@ -179,11 +191,17 @@ def html_of(letter: Letter) -> str:
 def _html_footer(letter: Letter) -> str:
     if not letter.unsubscribe:
         return ""
-    why, stop = FOOTERS.get(letter.announcement.language, FOOTERS["en"])
-    said = escape(why.format(address=letter.address, service=letter.announcement.service))
-    link = f'<a href="{escape(letter.unsubscribe)}">{escape(stop)}</a>'
-    style = "margin-top:32px;font-size:13px;opacity:.75"
-    return f'<p style="{style}">{said} {link}</p>\n'
+    why, stop = map(escape, _last_words(letter))
+    link = f'<a href="{escape(letter.unsubscribe)}" style="color:inherit">{stop}</a>'
+    style = "margin-top:32px;font-size:13px;opacity:.8"
+    return f'<p style="{style}">{why} {link}</p>\n'
+
+
+def _last_words(letter: Letter) -> tuple[str, str]:
+    """Why it came, and how it is stopped."""
+    footer = FOOTERS.get(letter.announcement.language, FOOTERS["en"])
+    service = plain(letter.announcement.service) or footer.everything
+    return footer.why.format(address=letter.address, service=service), footer.stop
 
 
 def _digest(*parts: str) -> str:

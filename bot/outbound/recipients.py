@@ -34,8 +34,8 @@ class Listed(msgspec.Struct, frozen=True):
     language: str = ""
 
     def hears_about(self, service: str) -> bool:
-        """Whether notices about a service are for them."""
-        return not self.services or service in self.services
+        """Whether notices about a service are for them; those about none are for everybody."""
+        return not service or not self.services or service in self.services
 
 
 class Mistake(msgspec.Struct, frozen=True):

@@ -134,8 +134,9 @@ class StatusPage:
         self._base = f"{api.rstrip('/')}/v1/pages/{page}"
 
     async def destinations(self, announcement: Announcement) -> Sequence[str]:
-        """The page, if the service is on it."""
-        listed = not self._components or announcement.service in self._components
+        """The page, if the service is on it; what is about no service always is."""
+        service = announcement.service
+        listed = not service or not self._components or service in self._components
         return [self._page] if listed else []
 
     async def publish(self, announcement: Announcement, destination: str, key: str) -> Delivered:

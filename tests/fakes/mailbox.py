@@ -3,10 +3,12 @@
 import asyncio
 import email
 import email.policy
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -31,6 +33,7 @@ class Mailbox:
     senders_refused: dict[str, str] = field(default_factory=dict)
     after_data: list[str] = field(default_factory=list)
     connections: int = 0
+    encrypted: list[bool] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -76,10 +79,11 @@ class Mailbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         said = self.after_data.pop(0) if self.after_data else "250 2.0.0 taken"
         if said.startswith("2") or not said:
             self.envelopes.append(envelope)
+            self.encrypted.append(session.ssl is not None)
         if not said:
             cast(Any, server).transport.abort()
             await asyncio.sleep(0)
@@ -97,8 +101,10 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def mailbox(user: str = "", password: str = "") -> AsyncIterator[Mailbox]:
-    """A server that runs until the block ends."""
+async def mailbox(
+    user: str = "", password: str = "", certificate: Path | None = None
+) -> AsyncIterator[Mailbox]:
+    """A server that runs until the block ends. certificate: the file of its key; .crt beside it."""
     box = Mailbox(user, password)
 
     def protocol() -> SMTP:
@@ -106,6 +112,10 @@ async def mailbox(user: str = "", password: str = "") -> AsyncIterator[Mailbox]:
         more: dict[str, Any] = {}
         if user:
             more = {"authenticator": box.knows, "auth_require_tls": False}
+        if certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(f"{certificate}.crt", certificate)
+            more |= {"tls_context": context, "require_starttls": True}
         return SMTP(box, hostname="mx.example.com", enable_SMTPUTF8=False, **more)
 
     sock = listening("127.0.0.1", 0)

@@ -101,7 +101,7 @@ async def test_one_click_of_a_mail_program_ends_it(desk: Desk) -> None:
     assert done.status_code == 200
     assert "ada@example.com gets no more notices about checkout." in done.text
     assert await desk.people.left("checkout") == {ADA}
-    assert await desk.people.left("search") == frozenset()
+    assert await desk.people.left("search") == await desk.people.left("") == frozenset()
 
 
 async def test_a_mail_program_may_send_its_click_in_another_form(desk: Desk) -> None:
@@ -149,6 +149,7 @@ async def test_people_join_for_one_service_or_for_all(desk: Desk) -> None:
     await desk.people.join(GRACE, "", "grace")
     assert await desk.people.joined("checkout") == {ADA, GRACE}
     assert await desk.people.joined("search") == {GRACE}
+    assert await desk.people.joined("") == {ADA, GRACE}
     with pytest.raises(ValueError, match="is not an address"):
         await desk.people.join("ada@@example.com", "", "grace")
 

@@ -1,5 +1,6 @@
 """Notices by e-mail, against a real SMTP server that reads them with another program's eyes."""
 
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -15,6 +16,7 @@ from bot.outbound.mail import Mail, server
 from bot.ports import Announcement, PermanentError, TemporaryError
 from tests.fakes.mailbox import Mailbox, mailbox
 from tests.outbound.announced import INCIDENT, MAINTENANCE, NOW, Book, later
+from tests.parts import require
 
 ADA, GRACE, LINUS = "ada@example.com", "grace@example.com", "linus@example.com"
 
@@ -200,7 +202,7 @@ async def test_one_click_ends_the_subscription(office: Office) -> None:
     assert f"List-Unsubscribe: <{link}>\r\n".encode() in office.box.raw[0]
     assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert f"Unsubscribe: {link}" in body(letter, "plain")
-    assert f'<a href="{link.replace("&", "&amp;")}">' in body(letter, "html")
+    assert f'<a href="{link.replace("&", "&amp;")}" ' in body(letter, "html")
 
 
 async def test_without_a_public_address_there_is_no_link(office: Office) -> None:
@@ -239,6 +241,13 @@ async def test_recipients_come_from_the_file_and_the_database(office: Office) ->
     office.book.wanted["checkout"] = {LINUS, GRACE}
     found = await office.mail(listed=TABLE).destinations(INCIDENT)
     assert found[:3] == [ADA, GRACE, LINUS]
+
+
+async def test_what_is_about_no_service_is_for_everybody(office: Office) -> None:
+    said = msgspec.structs.replace(INCIDENT, service="")
+    found = await office.mail(listed=TABLE).destinations(said)
+    assert found[:3] == [ADA, GRACE, LINUS]
+    assert "is on the list for notices." in body(await office.sent(said), "plain")
 
 
 async def test_a_line_that_makes_no_sense_fails_by_itself(office: Office) -> None:
@@ -357,6 +366,43 @@ async def test_who_has_a_password_signs_in_with_it(tmp_path: Path) -> None:
             await office.mail(url.replace("w0rd", "word")).publish(INCIDENT, ADA, "k2")
         assert error.value.code == "not_authenticated"
         assert "ss:word" not in str(error.value)
+
+
+# -- encryption ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for localhost that nobody has signed, with its key."""
+    file = tmp_path / "localhost.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    make = [require("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    subprocess.run([*make, *subject, "-keyout", file, "-out", f"{file}.crt"],
+                   check=True, capture_output=True)  # fmt: skip
+    return file
+
+
+@pytest.mark.real
+@pytest.mark.filterwarnings("ignore:Session.login_data is deprecated:DeprecationWarning")
+async def test_a_letter_goes_over_an_encrypted_connection(
+    tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    async with mailbox("bot", "word", certificate) as box:
+        url = f"smtp://bot:word@localhost:{box.port}?starttls=1"
+        await Office(box, tmp_path).mail(url).publish(INCIDENT, ADA, "k1")
+    assert box.encrypted == [True]
+
+
+@pytest.mark.real
+async def test_a_server_that_nobody_vouches_for_gets_neither_password_nor_letter(
+    tmp_path: Path, certificate: Path
+) -> None:
+    async with mailbox("bot", "word", certificate) as box:
+        url = f"smtp://bot:word@localhost:{box.port}?starttls=1"
+        with pytest.raises(TemporaryError, match="certificate verify failed"):
+            await Office(box, tmp_path).mail(url).publish(INCIDENT, ADA, "k1")
+    assert box.encrypted == []
 
 
 # -- the URL of the server -----------------------------------------------------------------------

@@ -127,6 +127,8 @@ async def test_a_service_that_is_not_on_the_page_is_not_published_there(desk: De
     assert await desk.adapter().destinations(INCIDENT) == [PAGE]
     assert await desk.adapter().destinations(other) == []
     assert await desk.adapter(components={}).destinations(other) == [PAGE]
+    whole = msgspec.structs.replace(INCIDENT, service="")
+    assert await desk.adapter().destinations(whole) == [PAGE]
 
 
 # -- once ----------------------------------------------------------------------------------------

@@ -31,10 +31,18 @@ def welcome(conn: Connection, address: str, service: str) -> None:
     conn.execute(delete(subscription).where(here, wide, ~subscription.c.wanted))
 
 
-def of(conn: Connection, service: str, *, wanted: bool) -> frozenset[str]:
-    """The addresses that want, or do not want, to hear about a service."""
+def wanted(conn: Connection, service: str) -> frozenset[str]:
+    """The addresses that want to hear about a service; what is about none is for all of them."""
+    statement = select(subscription.c.address).where(subscription.c.wanted)
+    if service:
+        statement = statement.where(subscription.c.service.in_((service, "")))
+    return frozenset(conn.execute(statement).scalars())
+
+
+def unwanted(conn: Connection, service: str) -> frozenset[str]:
+    """The addresses that want to hear nothing about a service, or nothing at all."""
     wide = subscription.c.service.in_((service, ""))
-    statement = select(subscription.c.address).where(wide, subscription.c.wanted == wanted)
+    statement = select(subscription.c.address).where(wide, ~subscription.c.wanted)
     return frozenset(conn.execute(statement).scalars())
 
 
