@@ -26,6 +26,7 @@ from bot.domain.plan_sections import (
     LevelDocument,
     LoadDocument,
     MeetingDocument,
+    PlaceDocument,
     PreflightDocument,
     RampDocument,
     RollbackDocument,
@@ -59,7 +60,7 @@ class Metric(Closed, frozen=True, kw_only=True):
 
     ratio: `bad` (or `good`) of `total`, both counters; quantile: `q` of a `histogram` of buckets in
     seconds; gauge and count: a `query`; probe: a health endpoint. per_weight: a gauge that grows
-    with the traffic is divided by the side's share of it.
+    with the traffic is divided by the side's share of it. full: how much of a gauge is 100 %.
     """
 
     kind: Literal["ratio", "quantile", "gauge", "count", "probe"]
@@ -72,6 +73,7 @@ class Metric(Closed, frozen=True, kw_only=True):
     url: str = ""
     every: Duration = ""
     per_weight: bool = False
+    full: Annotated[float, Meta(gt=0)] | None = None
     name: str = ""
 
 
@@ -165,7 +167,8 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
 
     types: seats that a type of release adds (major: product_owner); labels: seats that a label adds
     (sensitive: security_team); targets: conditions by name, for gates that ask for all of them;
-    intervals: how often probes ask, by environment, where it is not as often as they say; branches:
+    intervals: how often probes ask, by environment, where it is not as often as they say;
+    environments: what else differs in one (see `bot.domain.plan_places`); branches:
     where each environment's code comes from; success: what has to be true for the release to be
     called a success; dora: the metrics of its report; recurring: what comes round where services
     are released by this plan.
@@ -211,6 +214,7 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     shift: ShiftDocument = ShiftDocument()
     dashboard: DashboardDocument | None = None
     intervals: Mapping[Name, Duration] = {}
+    environments: Mapping[Name, PlaceDocument] = {}
     branches: Mapping[Name, str] = {}
     success: tuple[str, ...] = ()
     dora: tuple[Name, ...] = ()

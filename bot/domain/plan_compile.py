@@ -32,6 +32,7 @@ from bot.domain.plan_conditions import Place, checked_metric, conditions, durati
 from bot.domain.plan_gates import WORDS, Sources, aims, gates
 from bot.domain.plan_merge import merge
 from bot.domain.plan_pace import day, meetings, options, ramp, standby, zone
+from bot.domain.plan_places import for_environment
 from bot.domain.plan_responses import check_responses, level_alerts
 from bot.domain.plan_sections import Sections
 from bot.domain.shape import converted
@@ -106,6 +107,8 @@ def compile_plan(document: Mapping[str, Any]) -> Plan:
     check_responses(plan)
     for mistake in recurring.mistakes_in(shape.recurring):
         raise mistake
+    for environment in shape.environments:
+        compile_plan(for_environment(document, environment))
     return plan
 
 
@@ -140,7 +143,9 @@ def measured_by(plan: Plan, define: Mapping[str, Metric]) -> Plan:
 
 
 def paced_for(plan: Plan, environment: str) -> Plan:
-    """The plan with its probes asked as often as `intervals` says for that environment."""
+    """The plan as it is meant in an environment: its limits, and how often probes are asked."""
+    meant = for_environment(plan.document, environment)
+    plan = plan if meant is plan.document else compile_plan(meant)
     every = plan.sections.intervals.get(environment)
     probes = {name: m for name, m in plan.metrics.items() if m.kind == "probe" and m.every != every}
     if every is None or not probes:

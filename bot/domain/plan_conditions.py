@@ -89,6 +89,9 @@ def checked_metric(name: str, metric: Metric) -> Metric:
     if metric.per_weight and metric.kind != "gauge":
         hint = "ratios and quantiles don't grow with the traffic"
         raise DocumentError((*path, "per_weight"), f"does not belong to a {metric.kind}", hint)
+    if metric.full and metric.kind != "gauge":
+        hint = "it says what 100 % of a gauge is"
+        raise DocumentError((*path, "full"), f"does not belong to a {metric.kind}", hint)
     if metric.every:
         duration(metric.every, (*path, "every"))
     _complete(metric, path)

@@ -33,6 +33,14 @@ Step = str | Mapping[Name, str]
 """One thing to do: a word, or a word with what it is done to, as in `drain: 30s`."""
 
 
+class PlaceDocument(Closed, frozen=True, kw_only=True):
+    """Where an environment differs: limits of conditions by their id, and what is full (100 %) of a
+    metric by its name."""
+
+    limits: Mapping[Slug, str] = {}
+    full: Mapping[Name, Annotated[float, Meta(gt=0)]] = {}
+
+
 # --- within a wave --------------------------------------------------------------------------
 
 

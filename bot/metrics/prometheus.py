@@ -268,7 +268,7 @@ class Prometheus:
         if not math.isfinite(value):
             return Unknown(f"{expression} is {value}")
         measured = await self._measured(reading, expression)
-        return Sample(Gauge(value), from_ms(measured))
+        return Sample(Gauge(value / (reading.query.metric.full or 1)), from_ms(measured))
 
     async def _measured(self, reading: _Read, expression: str) -> int:
         selectors = selectors_in(expression)

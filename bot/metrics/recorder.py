@@ -197,7 +197,7 @@ class Recorder:
             )
         ages = await self._ages(expression, stretch)
         points = [
-            Point(from_ms(at), Gauge(value))
+            Point(from_ms(at), Gauge(value / (metric.full or 1)))
             for at, value in (series[0].points if series else ())
             if math.isfinite(value) and ages(at) <= self._fresh_ms
         ]
