@@ -137,4 +137,5 @@ def _step_back(rollout: Rollout, now: datetime, why: str) -> Decision:
         case _:
             retry = rollout.wave if rollout.retry is None else rollout.retry
             back = rollout.current_wave.step_back_to or 0.0
-            return step_back(rollout, now, back, why, retry=retry)
+            offered = change(rollout, options=rollout.the_plan.waves[retry].options)
+            return step_back(offered, now, back, why, retry=retry)

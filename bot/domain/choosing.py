@@ -1,8 +1,9 @@
 """When a wave has paused and its plan leaves it to people how to go on: what they choose.
 
 `rollback` goes back, with the signatures that the plan wants; `observe` begins the wave's soak
-anew and watches; every other way (a hotfix, a workaround) is work that people do, while traffic
-stands still and the choice stays open. Who chose what, and why, is kept.
+anew and watches; `proceed` tries the wave again, in small steps; every other way (a hotfix, a
+workaround) is work that people do, while traffic stands still and the choice stays open. Who chose
+what, and why, is kept.
 """
 
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ OBSERVE = "observe"
 _ADVICE = {
     "hotfix": "A hotfix is a release of its own; roll this one back before it, or resume it after.",
     "workaround": "Traffic stands still until somebody resumes it.",
+    "fix": "Traffic stays where it is until somebody resumes it; then the wave is tried again.",
 }
 
 
@@ -41,9 +43,17 @@ def choose(rollout: Rollout, event: OptionChosen, now: datetime) -> Decision:
         case "observe":
             going, effects = resumed(_anew(chosen, now), now)
             return going, (*effects, *show(said))
+        case "proceed":
+            going, effects = resumed(change(chosen, careful=_tried_again(chosen)), now)
+            return going, (*effects, *show(f"{said}. In small steps."))
         case other:
             advice = _ADVICE.get(other, "Traffic stands still until somebody resumes it.")
             return chosen, show(f"{said}. {advice}")
+
+
+def _tried_again(rollout: Rollout) -> int:
+    """The wave that comes next: the one that was stepped back from, else the present one."""
+    return rollout.wave if rollout.retry is None else rollout.retry
 
 
 def _anew(rollout: Rollout, now: datetime) -> Rollout:

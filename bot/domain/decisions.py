@@ -319,6 +319,8 @@ def _next_words(rollout: Rollout) -> str:
     if rollout.retry is None:
         return "Resume, step back further, or roll back."
     wave = rollout.the_plan.waves[rollout.retry]
+    if rollout.options:
+        return f"Choose how to go on: {', '.join(rollout.options)}."
     return f"Resume tries {wave.traffic:g} % again, once it is understood; or roll back."
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
+
 from bot.domain.documents import DocumentError, Path
 from bot.domain.plan import Meeting, Plan, Ramp, Wave, WaveDocument
 from bot.domain.plan_conditions import duration, percent
@@ -61,10 +63,25 @@ def standby(documents: Mapping[str, str], path: Path) -> Mapping[str, timedelta]
     return {role: duration(span, (*path, "standby", role)) for role, span in documents.items()}
 
 
+CAREFUL_STEPS = 4
+"""In how many steps a wave rises that is tried again with care."""
+
+
+def slowly(wave: Wave, before: Sequence[Wave]) -> Wave:
+    """The wave with its way up in small steps, each held for a twenty-fourth of its soak.
+
+    before: the waves before it; the first step begins at the traffic of the last of them.
+    """
+    low = wave.step_back_to or (before[-1].traffic if before else 0.0)
+    size = (wave.traffic - low) / CAREFUL_STEPS
+    steps = tuple(low + size * number for number in range(1, CAREFUL_STEPS + 1))
+    return msgspec.structs.replace(wave, ramp=Ramp(steps, wave.soak / 24))
+
+
 def options(document: WaveDocument, path: Path) -> tuple[str, ...]:
-    """What people choose from when the wave was paused. Raises DocumentError."""
-    if document.options and document.on_breach != "pause":
-        hint = "people choose when it has paused: write `on_breach: pause`"
+    """What people choose from when the wave was held. Raises DocumentError."""
+    if document.options and document.on_breach == "rollback":
+        hint = "people choose where it is held: write `on_breach: pause`, or step_back"
         raise DocumentError((*path, "options"), "goes with a pause", hint)
     for index, option in enumerate(document.options):
         if option in document.options[:index]:

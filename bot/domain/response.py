@@ -15,7 +15,11 @@ from bot.domain.events import Effect, Page, Ticked, Whisper
 from bot.domain.people import BOT, THE_BOT, Actor
 from bot.domain.plan import Plan
 from bot.domain.plan_sections import BudgetDocument, Step
-from bot.domain.response_words import KNOWN, Moment
+from bot.domain.response_steps import StepState as StepState
+from bot.domain.response_steps import agree
+from bot.domain.response_steps import step_parts as step_parts
+from bot.domain.response_steps import step_state as step_state
+from bot.domain.response_words import Moment
 from bot.domain.units import format_duration, parse_duration
 
 Action = Literal["rollback", "step_back", "pause"]
@@ -24,16 +28,6 @@ PARTS = ("detect", "decide", "execute", "verify", "total")
 
 VERIFY_LIMIT = timedelta(minutes=15)
 """How long the version before may take to look healthy again, where the plan does not say."""
-
-
-class StepState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One step. moment: when the bot counts it as done; "" for a person's. text: in words."""
-
-    text: str
-    moment: Moment = ""
-    done_at: datetime | None = None
-    by: str = ""
-    evidence: str = ""
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,6 +72,12 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.action == "rollback" and not self.verified:
             return "verifying"
         return "open"
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the bot looks afterwards: always after a rollback, else where a step says so."""
+        wanted = self.action == "step_back" and any(s.moment == "verified" for s in self.steps)
+        return self.action == "rollback" or wanted
 
     @property
     def open_steps(self) -> tuple[tuple[int, StepState], ...]:
@@ -191,23 +191,6 @@ def _of_wave(plan: Plan, wave: str) -> tuple[Step, ...]:
     return next((each.on_breach_steps for each in plan.waves if each.id == wave), ())
 
 
-def step_state(step: Step) -> StepState:
-    """A step of a plan file in words. Raises KeyError for a word that means nothing."""
-    word, detail = step_parts(step)
-    known = KNOWN[word]
-    text = known.text.format(detail=detail.replace("_", " ")) if detail else known.alone
-    return StepState(text, known.moment)
-
-
-def step_parts(step: Step) -> tuple[str, str]:
-    """The word of a step and what it is done to. Raises ValueError when there are several words."""
-    if isinstance(step, str):
-        return step, ""
-    if len(step) != 1:
-        raise ValueError("is several steps in one; give each a line of its own")
-    return next(iter(step.items()))
-
-
 def budget_of(document: BudgetDocument) -> dict[str, float]:
     """The seconds that each part of a rollback may take; parts without a limit are left out."""
     given = {part: getattr(document, part) for part in PARTS}
@@ -258,7 +241,7 @@ def _back(
         back = _mark(back, "drained", event.at, BOT, f"asked for with {left} for open requests")
     limit = response.budget.get("verify", VERIFY_LIMIT.total_seconds())
     waiting = msgspec.structs.replace(back, next_check_at=now + timedelta(seconds=limit))
-    if response.action != "rollback":
+    if not response.verifies:
         return _shown(response, *_settled(back, now))
     return waiting, (ShowResponse(), VerifyPrevious())
 
@@ -269,7 +252,7 @@ def _verified(
     if response.verified_at is not None or response.ended_at is not None:
         return response, ()
     if not event.ok:
-        text = f"{response.previous} has the traffic and does not look well: {event.seen}"
+        text = f"{_whose(response)} does not look well: {event.seen}"
         noted = msgspec.structs.replace(response, verified=f"not well: {event.seen}")
         return noted, (ShowResponse(), TellResponse(text, broadcast=True), Page(text))
     seen = msgspec.structs.replace(
@@ -278,9 +261,15 @@ def _verified(
     marked = _mark(seen, "verified", now, BOT, event.seen)
     settled, effects = _settled(marked, now)
     late = over_budget(marked)
-    text = clocks(marked)
+    text = clocks(marked) if response.action == "rollback" else f"It is over: {event.seen}."
     page = (Page(f"The rollback took longer than planned. {text}"),) if late else ()
     return settled, (ShowResponse(), TellResponse(text, broadcast=bool(late)), *page, *effects)
+
+
+def _whose(response: Response) -> str:
+    if response.action == "rollback":
+        return f"{response.previous} has the traffic"
+    return f"{response.version} has less traffic"
 
 
 def _done(response: Response, event: StepDone, now: datetime) -> tuple[Response, Sequence[Effect]]:
@@ -295,6 +284,12 @@ def _done(response: Response, event: StepDone, now: datetime) -> tuple[Response,
         text = "You hold no role here, so somebody else has to tick this."
         return response, (Whisper(actor.user_id, text),)
     steps = list(response.steps)
+    if step.open_seats:
+        steps[event.step], said = agree(step, actor.person)
+        agreed = msgspec.structs.replace(response, steps=tuple(steps))
+        if agreed == response:
+            return response, (Whisper(actor.user_id, said),)
+        return agreed, (ShowResponse(), TellResponse(said))
     steps[event.step] = msgspec.structs.replace(
         step, done_at=now, by=actor.person, evidence=event.evidence
     )
@@ -313,7 +308,7 @@ def _too_long(response: Response, now: datetime) -> tuple[Response, Sequence[Eff
     if response.next_check_at is None or now < response.next_check_at:
         return response, ()
     told = msgspec.structs.replace(response, next_check_at=None)
-    text = f"{response.previous} has the traffic, and nobody could see yet that it is well."
+    text = f"{_whose(response)}, and nobody could see yet that it is well."
     return told, (TellResponse(text, broadcast=True), Page(text))
 
 
@@ -332,7 +327,7 @@ def _mark(
 
 def _settled(response: Response, now: datetime) -> tuple[Response, Sequence[Effect]]:
     """The end, once nothing is left to do and to see."""
-    pending = response.action == "rollback" and response.verified_at is None
+    pending = response.verifies and response.verified_at is None
     if pending or any(step.done_at is None for step in response.steps):
         return response, ()
     return msgspec.structs.replace(response, ended_at=now, next_check_at=None), ()

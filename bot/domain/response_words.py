@@ -12,11 +12,15 @@ Moment = Literal["", "decided", "back", "drained", "preserved", "locked", "verif
 
 
 class Word(NamedTuple):
-    """alone: what the step is without a detail. text: with one, in `{detail}`."""
+    """alone: what the step is without a detail. text: with one, in `{detail}`.
+
+    people: how many have to agree first to what can't be undone.
+    """
 
     alone: str
     text: str
     moment: Moment = ""
+    people: int = 0
 
 
 KNOWN: Mapping[str, Word] = {
@@ -57,8 +61,12 @@ KNOWN: Mapping[str, Word] = {
     "fix": Word("Repair it", "Repair it in {detail}"),
     "fix_and_retest": Word("Repair it and test it again", "Repair it and test it again: {detail}"),
     "retry": Word("Try the wave again", "Try the wave {detail} again"),
-    "flush": Word("Empty the caches", "Empty the {detail}"),
-    "restore": Word("Restore the data", "Restore the {detail}"),
+    "flush": Word("Empty the caches", "Empty the {detail}", people=2),
+    "restore": Word("Restore the data", "Restore the {detail}", people=2),
+    "migrate_back": Word(
+        "Take migrations back, only when it is needed: say whether it was",
+        "Take migrations back, only when it is needed ({detail}): say whether it was",
+    ),
     "redeploy": Word("Deploy the version before", "Deploy the {detail} anew"),
     "codedeploy": Word("Act in CodeDeploy", "CodeDeploy: {detail}"),
     "incident_report": Word("Write the incident report", "Write the incident report: {detail}"),

@@ -16,6 +16,7 @@ from bot.domain.holds import Hold
 from bot.domain.metering import Meter
 from bot.domain.people import Actor
 from bot.domain.plan import Approval, Plan, Wave
+from bot.domain.plan_pace import slowly
 from bot.domain.reports import Report
 from bot.domain.trends import Trend
 from bot.domain.watching import Watcher
@@ -109,9 +110,9 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight: percent of the traffic that the candidate has, as last read back; target_weight: as
     asked. ramp_step: which step of the wave's ramp that is. soak_done: how much of the present wave
     has been served, the ramp included; soak_extra: by how much its soak was extended. retry: the
-    wave that a breach stepped back from. wave_opens_at: when the next wave's day comes, while that
-    is waited for. troubled_at: when there was an alert or a pause last. said: when each regular
-    message of the wave was last due. options, choices: what people may choose from now, and what
+    wave that a breach stepped back from; careful: the one that rises in small steps after that.
+    wave_opens_at: when the next wave's day comes, while that is waited for. troubled_at: when there was an
+    alert or a pause last. said: when each regular message of the wave was last due. options, choices: what people may choose from now, and what
     they chose. holds: what was in its way at the last look before it began; opens_at: when nothing
     is any more, None: unknown. exemption: what it may pass because one more person signs ("":
     nothing). stopped: why the line stands still ("": it runs). revision: counts writes. fence:
@@ -158,6 +159,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     wave_opens_at: datetime | None = None
     weight: float = 0.0
     target_weight: float = 0.0
+    careful: int | None = None
     op_key: str = ""
     op_trouble: str = ""
     meter: Meter = Meter()
@@ -199,7 +201,12 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def current_wave(self) -> Wave:
-        return self.the_plan.waves[self.wave]
+        return self.wave_at(self.wave)
+
+    def wave_at(self, index: int) -> Wave:
+        """A wave of the plan; in small steps where people chose to go on with care."""
+        wave = self.the_plan.waves[index]
+        return slowly(wave, self.the_plan.waves[:index]) if index == self.careful else wave
 
     @property
     def soak_needed(self) -> timedelta:

@@ -88,7 +88,7 @@ def prepare(rollout: Rollout, now: datetime) -> Decision:
 
 def shift(rollout: Rollout, index: int, now: datetime) -> Decision:
     """Ask for the traffic of wave `index`; its soak begins when the deployer has confirmed."""
-    wave = rollout.the_plan.waves[index]
+    wave = rollout.wave_at(index)
     start = enter(
         _leave_wave(rollout, now),
         Phase.SHIFTING,

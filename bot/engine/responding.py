@@ -25,7 +25,7 @@ from bot.engine.delivery import card_key
 from bot.engine.engine import Tools
 from bot.engine.outbox import Patience, Work
 from bot.engine.presenting import DutyPresenter
-from bot.engine.wellbeing import kept_words, unwell
+from bot.engine.wellbeing import kept_words, unresolved, unwell
 from bot.ports import PermanentError, TemporaryError
 from bot.store.queries import audit, records
 
@@ -161,7 +161,8 @@ class ResponsePerformer(_Teller):
             place = self._tools.catalogue.target(response.service, response.environment)
         except UnknownTargetError as error:
             raise PermanentError(str(error)) from error
-        wrong, seen = await unwell(self._tools, place, response)
+        looked = unwell if response.action == "rollback" else unresolved
+        wrong, seen = await looked(self._tools, place, response)
         if wrong:
             raise TemporaryError(wrong)
         return (Verified(True, seen),)

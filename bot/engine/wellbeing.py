@@ -1,14 +1,21 @@
 """How the version before is after a rollback, and what is kept of the one that was taken back."""
 
+from datetime import timedelta
+
 from bot.domain.plan import Metric
+from bot.domain.reports import alarms
 from bot.domain.response import Response
-from bot.domain.rollout import Rollout
+from bot.domain.rollout import Phase, Rollout
 from bot.domain.samples import Probe, Track, Unknown
+from bot.domain.units import format_duration, format_weight
 from bot.engine import transitions
 from bot.engine.catalogue import ServiceTarget
 from bot.engine.engine import Tools
 from bot.engine.looking import slots_of
 from bot.ports import MetricQuery, Observation, Release
+
+QUIET = timedelta(minutes=1)
+"""For how long nothing may be told after a step back before it counts as over."""
 
 
 async def unwell(tools: Tools, place: ServiceTarget, response: Response) -> tuple[str, str]:
@@ -32,6 +39,28 @@ async def unwell(tools: Tools, place: ServiceTarget, response: Response) -> tupl
                 return wrong, ""
             seen.append(f"{metric.name} is ok")
     return "", ", ".join(seen)
+
+
+async def unresolved(tools: Tools, _place: ServiceTarget, response: Response) -> tuple[str, str]:
+    """What is still wrong after a step back, "" when nothing is; what was seen.
+
+    It is over when nothing is told any more, a minute after the traffic was taken away.
+    """
+    rollout = await tools.store.transact(
+        lambda conn: transitions.load(conn, tools.rollouts, response.rollout_id)
+    )
+    if rollout.phase is not Phase.PAUSED:
+        return "", f"it is {rollout.phase.replace('_', ' ')} now"
+    back_at, seen_at = response.back_at, rollout.measured_at
+    if back_at is None or seen_at is None or seen_at - back_at < QUIET:
+        return f"less than {format_duration(QUIET)} has been seen since", ""
+    names = {alert.id: alert.text for alert in rollout.the_plan.all_alerts}
+    active = [names.get(each, each) for each in rollout.alerts]
+    if rollout.blind_since is not None:
+        return "nothing can be seen", ""
+    if active or alarms(rollout, "critical"):
+        return f"still: {', '.join(active) or 'critical alarms'}", ""
+    return "", f"no alert at {format_weight(rollout.weight)}"
 
 
 def _out_of_place(found: Observation, previous: str) -> str:

@@ -88,15 +88,26 @@ class DutyCards:
 
     def _step(self, step: StepState) -> str:
         if step.done_at is None:
-            return f"☐ {step.text}" + (" (the bot does it)" if step.moment else "")
+            return f"☐ {step.text}{self._waits_for(step)}"
         note = f", {step.evidence}" if step.evidence else ""
         return f"✓ {step.text} (@[{step.by}] {token(step.done_at)}{note})"
+
+    def _waits_for(self, step: StepState) -> str:
+        """Who has to do something about an open step."""
+        if step.moment:
+            return " (the bot does it)"
+        agreed = ", ".join(f"@[{each}]" for each in step.agreed)
+        if step.open_seats:
+            so_far = f"; so far {agreed}" if agreed else ""
+            return f" ({step.people} people agree first{so_far})"
+        return f" (agreed by {agreed})" if agreed else ""
 
     def _tick(self, response: Response, index: int, step: StepState) -> Block | None:
         if step.done_at is not None or step.moment or index >= MOST_STEPS:
             return None
         value = f"{response.id}:{index}"
-        return button("Done", STEP_DONE, value, label=f"Done: {clean(step.text)}")
+        word = "Agree" if step.open_seats else "Done"
+        return button(word, STEP_DONE, value, label=f"{word}: {clean(step.text)}")
 
     def line(self, text: str) -> Message:
         """One line under the card."""

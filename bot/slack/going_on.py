@@ -13,7 +13,9 @@ from bot.slack.phases import token
 from bot.slack.text import bold, clean, escape, render
 
 _MEANS = {
-    "rollback": "all traffic goes back to the version before",
+    "rollback": "for what is critical; all traffic goes back to the version before",
+    "fix": "for what is minor; it is repaired, and the wave is tried again then",
+    "proceed": "when only the monitoring was wrong; the wave is tried again in small steps",
     "observe": "the soak begins anew, and triggers go on watching",
     "hotfix": "a release of its own; traffic stands still meanwhile",
     "workaround": "people work around it; traffic stands still meanwhile",

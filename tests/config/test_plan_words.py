@@ -124,8 +124,8 @@ MISTAKES: list[tuple[tuple[Any, Any], str]] = [
     ),
     (
         (("waves", 1, "options"), ["observe"]),
-        "waves[1].options: goes with a pause (people choose when it has paused:"
-        " write `on_breach: pause`)",
+        "waves[1].options: goes with a pause (people choose where it is held:"
+        " write `on_breach: pause`, or step_back)",
     ),
     (
         (("approvals", "advance"), {"any": 2}),

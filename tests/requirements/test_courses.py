@@ -14,6 +14,7 @@ from bot.domain.events import (
     Measured,
     OptionChosen,
     Promoted,
+    ResumeRequested,
     Retire,
     Retired,
     RollbackRequested,
@@ -26,6 +27,7 @@ from bot.domain.people import Actor
 from bot.domain.regular import STATUS
 from bot.domain.rollout import MEASURING, Phase
 from bot.domain.samples import Counts, Measurement, Sample, Track
+from bot.slack.going_on import choices
 from tests.domain import builders as b
 from tests.requirements import batch_patches, crypto_watch, proofile, sarvanom
 from tests.requirements.acting import Drive, Side, plans, share, slow
@@ -287,6 +289,74 @@ def test_the_release_manager_alone_says_go_and_says_why() -> None:
     drive.happens(AdvanceRequested(Actor("olga", "U0OLGA", ("release_manager",)), "looks fine"))
     assert any("looks fine" in text for text in drive.posted)
     assert not drive.is_in(Phase.JUDGING) or drive.rollout.wave_opens_at is not None
+
+
+OLGA = Actor("olga", "U0OLGA", ("release_manager",))
+
+
+def stepped_back() -> Drive:
+    """Too many errors at 25 %, and back at 5 %."""
+    drive = Drive("proofile-staged", "graduated")
+    drive.answer_everything()
+    drive.serve({**proofile.GOOD, "error_rate": share(2000, MANY)})
+    assert drive.is_in(Phase.STEPPING_BACK)
+    arrives(drive)
+    assert (drive.rollout.phase, drive.rollout.weight) == (Phase.PAUSED, 5)
+    return drive
+
+
+@pytest.mark.requirement("P-151")
+def test_at_25_percent_people_choose_one_of_three_ways_before_anything_goes_on() -> None:
+    drive = stepped_back()
+    assert drive.rollout.options == ("fix", "rollback", "proceed")
+    assert any("Choose how to go on: fix, rollback, proceed" in text for text in drive.posted)
+    drive.happens(ResumeRequested(OLGA))
+    assert drive.is_in(Phase.PAUSED)
+    for option, phase in [
+        ("fix", Phase.PAUSED),
+        ("rollback", Phase.ROLLING_BACK),
+        ("proceed", Phase.SHIFTING),
+    ]:
+        again = stepped_back()
+        again.happens(OptionChosen(OLGA, option, "it is the best of them", "q9"))
+        assert again.rollout.phase is phase
+        assert again.rollout.choices[-1].reason == "it is the best of them"
+
+
+@pytest.mark.requirement("P-152")
+def test_after_a_wrong_alarm_the_quarter_is_reached_in_small_steps() -> None:
+    drive = stepped_back()
+    drive.happens(OptionChosen(OLGA, "proceed", "the exporter was wrong", "q9"))
+    assert drive.is_in(Phase.SHIFTING)
+    arrives(drive)
+    weights, began = [drive.rollout.weight], drive.now
+    while drive.rollout.weight < 25:
+        drive.look(HOUR.total_seconds(), proofile.GOOD)
+        if drive.is_in(Phase.SHIFTING):
+            arrives(drive)
+            weights.append(drive.rollout.weight)
+        assert drive.now - began < 48 * HOUR
+    assert weights == [10, 15, 20, 25]
+    assert drive.now - began == 9 * HOUR
+    drive.answer_everything()
+    drive.serve(proofile.GOOD)
+    assert drive.rollout.soak_done >= 72 * HOUR
+    assert not drive.is_in(Phase.PAUSED)
+
+
+@pytest.mark.requirement("P-152")
+def test_after_a_repair_the_quarter_is_tried_as_it_was() -> None:
+    drive = stepped_back()
+    drive.happens(OptionChosen(OLGA, "fix", "an index was missing", "q9"))
+    drive.happens(ResumeRequested(OLGA))
+    assert [e.weight for e in drive.effects if isinstance(e, SetTraffic)][-1] == 25
+
+
+@pytest.mark.requirement("P-152")
+def test_each_way_says_when_it_is_the_right_one() -> None:
+    words = str(choices(stepped_back().rollout))
+    for said in ("what is minor", "what is critical", "only the monitoring was wrong"):
+        assert said in words
 
 
 @pytest.mark.requirement("P-113", "P-154", "S2-11c")

@@ -82,6 +82,7 @@ STEPS = [
             ("P-045", "Find out why", PEOPLE),
             ("P-045", "Test it again in staging", PEOPLE),
             ("P-045", "Find a new date", PEOPLE),
+            ("P-116", "Take migrations back, only when it is needed", PEOPLE),
         ),
     ),
     Steps(
@@ -93,7 +94,7 @@ STEPS = [
             ("P-110", "Look at what happened", PEOPLE),
             ("P-110", "Decide: ", PEOPLE),
             ("P-110", "Carry it out", PEOPLE),
-            ("P-110", "Keep watching", PEOPLE),
+            ("P-111", "Check: it is over", "verified"),
             ("P-059", "Traffic down to 5%", "back"),
             ("P-060", "Find out why", PEOPLE),
             ("P-060", "Repair it and test it again", PEOPLE),
@@ -131,8 +132,8 @@ STEPS = [
         "grace",
         (
             ("B-129", "No traffic any more: the new system", "back"),
-            ("B-128", "Empty the caches", PEOPLE),
-            ("B-128", "Restore the newest good snapshot", PEOPLE),
+            ("B-128 B-130", "Empty the caches", PEOPLE),
+            ("B-128 B-131", "Restore the newest good snapshot", PEOPLE),
             ("B-132", "Check: health of the system before", "verified"),
         ),
     ),

@@ -19,6 +19,7 @@ from bot.domain.events import (
     ExecutionChecked,
     ItemTicked,
     Measured,
+    OptionChosen,
     PostThread,
     PreflightPassed,
     Prepare,
@@ -189,6 +190,11 @@ class Course:
     def resume(self) -> None:
         """Somebody goes on after a pause."""
         self.happens(ResumeRequested(somebody("release_manager")))
+
+    def choose(self, option: str) -> None:
+        """Somebody decides how to go on."""
+        chosen = OptionChosen(somebody("release_manager"), option, "as it was found", "q9")
+        self.happens(chosen)
 
     def _pace(self) -> timedelta:
         """Until something is due: the next status, the next step, the end of the soak, the day."""

@@ -231,6 +231,7 @@ def test_proofile_steps_back_to_five_percent_and_tries_the_quarter_again() -> No
     assert "alerts(critical) > 0" in done.rollout.reason
     assert (done.rollout.weight, done.asked[-1]) == (5, (5, None))
     done.good = proofile.GOOD
+    done.choose("fix")
     done.resume()
     done.run()
     assert done.is_in(Phase.COMPLETED)
