@@ -106,21 +106,21 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version on its way to one environment of one service.
 
     type: hotfix, feature, major, or "" for an ordinary release; labels: what else is true of it.
-    change: breaking, feature or fix, where somebody said so.
-    weight: percent of the traffic that the candidate has, as last read back; target_weight: as
-    asked. ramp_step: which step of the wave's ramp that is. soak_done: how much of the present wave
-    has been served, the ramp included; soak_extra: by how much its soak was extended. retry: the
-    wave that a breach stepped back from; careful: the one that rises in small steps after that.
-    wave_opens_at: when the next wave's day comes, while that is waited for. troubled_at: when there was an
-    alert or a pause last. said: when each regular message of the wave was last due. options, choices: what people may choose from now, and what
-    they chose. holds: what was in its way at the last look before it began; opens_at: when nothing
-    is any more, None: unknown. exemption: what it may pass because one more person signs ("":
-    nothing). stopped: why the line stands still ("": it runs). revision: counts writes. fence:
-    counts takeovers; a writer with an older one loses. op_key: the deployer change that is waited
-    for ("" when none). response: the id of what is done about the last breach. next_check_at: when
-    the tick looks again, None: only an event moves it on. looked: the target was seen, and the
-    checklists are open. checks: those that the bot can run here. items: what was ticked, by its
-    key.
+    change: breaking, feature or fix, where somebody said so. weight: percent of the traffic that
+    the candidate has, as last read back; target_weight: as asked. ramp_step: which step of the
+    wave's ramp that is. soak_done: how much of the present wave has been served, the ramp included;
+    soak_extra: by how much its soak was extended. retry: the wave that a breach stepped back from;
+    careful: the one that rises in small steps after that. wave_opens_at: when the next wave's day
+    comes, while that is waited for. troubled_at: when there was an alert or a pause last. said:
+    when each regular message of the wave was last due. options, choices: what people may choose
+    from now, and what they chose. holds: what was in its way at the last look before it began;
+    opens_at: when nothing is any more, None: unknown. exemption: what it may pass because one more
+    person signs ("": nothing). stopped: why the line stands still ("": it runs). revision: counts
+    writes. fence: counts takeovers; a writer with an older one loses. op_key: the deployer change
+    that is waited for ("" when none). response: the id of what is done about the last breach.
+    next_check_at: when the tick looks again, None: only an event moves it on. looked: the target
+    was seen, and the checklists are open. checks: those that the bot can run here. items: what was
+    ticked, by its key.
     """
 
     id: str
