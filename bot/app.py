@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 from bot import web
 from bot.domain import leaving
 from bot.domain.plan_compile import compile_plan
-from bot.engine import aftercare, chores, duties, incidents, release_records, standups
+from bot.engine import aftercare, chores, duties, incidents, notices, release_records, standups
 from bot.engine.aftercare_work import NAME as AFTERCARE
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import SystemClock
@@ -30,6 +30,7 @@ from bot.engine.engine import DEFAULTS, Engine, Options, Part, Tools
 from bot.engine.finding import Finder
 from bot.engine.incident_work import NAME as INCIDENT
 from bot.engine.intents import Intent
+from bot.engine.notice_work import NAME as NOTICE
 from bot.engine.reporting import Reporting
 from bot.engine.subscribers import Subscribers
 from bot.hooks import Hooks
@@ -49,6 +50,7 @@ from bot.slack.client import Answer, Identity, SlackChat, web_client
 from bot.slack.incidents import IncidentCards
 from bot.slack.listeners import Desk as ListenerDesk
 from bot.slack.listeners import Listeners, bolt_app
+from bot.slack.notices import NoticeCards
 from bot.slack.pictures import SCOPE as PICTURES
 from bot.slack.pictures import PictureChat
 from bot.slack.replies import Reply, reply_text
@@ -85,6 +87,7 @@ class Bot:
         self.accounts = _Accounts(setup.catalogue)
         self.subscribers = Subscribers(store, outside.clock)
         self.publishers = setup.publishers(self.subscribers)
+        self.publishing = setup.notices(self.publishers)
         self.engine = Engine(
             store=store,
             catalogue=setup.catalogue,
@@ -103,12 +106,14 @@ class Bot:
         )
         self.finder = Finder(store, self.engine.rollouts)
         self.incidents = incidents.Incidents(self.engine, self.engine.kind(INCIDENT), setup.means)
+        self.notices = notices.Notices(store, self.engine.kind(NOTICE), self.publishing)
         self.desk = Desk(
             Context(
                 engine=self.engine,
                 finder=self.finder,
                 aftercares=aftercare.Aftercares(store, self.engine.kind(AFTERCARE)),
                 incidents=self.incidents,
+                notices=self.notices,
                 catalogue=setup.catalogue,
                 directory=self.engine.directory,
                 names=setup.names,
@@ -164,6 +169,7 @@ class Bot:
             *chores.parts(tools, ChoreCards(self.accounts)),
             standup,
             *incidents.parts(tools, IncidentCards(self.accounts), self.setup.means),
+            *notices.parts(tools, NoticeCards(self.accounts), self.publishing),
         )
 
     # --- Slack --------------------------------------------------------------------------------
@@ -341,8 +347,6 @@ async def serve(settings: Settings, library: PlanLibrary) -> None:
     lacking = missing(settings)
     if lacking:
         raise SettingsError(*lacking)
-    for part in settings.config.ahead:
-        log.warning("`%s:` is read, and is carried out by a later version", part)
     front = Front(version("countersign"), SystemClock().now)
     with stop_signals() as stop:
         async with AsyncExitStack() as stack:

@@ -81,6 +81,7 @@ def _mail(settings: Settings, clock: Clock, book: AddressBook) -> Iterator[tuple
             book=book,
             link=link,
             now=clock.now,
+            languages=notices.languages,
         ),
     )
 

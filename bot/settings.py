@@ -27,7 +27,8 @@ from bot.domain.standup_settings import mistakes_in as standup_mistakes
 from bot.environment import SQLITE, Secrets, SettingsError, Variables
 from bot.files import Document, FileError, read_document
 from bot.members import PersonDocument, RoleDocument, mistakes_among
-from bot.outgoing import StatuspageDocument, mistakes_in_outgoing
+from bot.notice_settings import ChannelId, NoticesDocument, notice_mistakes
+from bot.outgoing import mistakes_in_outgoing
 
 __all__ = ["SQLITE", "Secrets", "Settings", "SettingsError", "load_settings", "missing"]
 
@@ -49,7 +50,6 @@ VARIABLES = {
 }
 """What unknown keys look like that are really secrets, and where these come from."""
 
-ChannelId = Annotated[str, Meta(pattern=r"^[CGD][A-Z0-9]{2,}$")]
 SlashCommand = Annotated[str, Meta(pattern=r"^/[a-z0-9_-]{1,31}$")]
 Traffic = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?/(s|min|h)$")]
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
@@ -58,7 +58,7 @@ Word = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 class CommandsDocument(Closed, frozen=True, kw_only=True):
     """The slash commands, where they are not called as usual.
 
-    The last three belong to a later version; their names can be settled now.
+    `incident` belongs to a later version; its name can be settled now.
     """
 
     release: SlashCommand = "/release"
@@ -107,19 +107,6 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
     environments: Annotated[Mapping[Word, EnvironmentDocument], Meta(min_length=1)]
 
 
-class NoticesDocument(Closed, frozen=True, kw_only=True):
-    """How notices leave the house.
-
-    from: who e-mail comes from. recipients: the file of those who get it. url: where customers
-    reach the bot, for the link that ends a subscription. statuspage: the page that shows them.
-    """
-
-    from_: str = msgspec.field(default="", name="from")
-    recipients: str = ""
-    url: str = ""
-    statuspage: StatuspageDocument | None = None
-
-
 class ConfigDocument(Closed, frozen=True, kw_only=True):
     """The shape of countersign.yml."""
 
@@ -137,12 +124,6 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     hooks: HooksDocument = HooksDocument()
     incidents: IncidentsDocument = IncidentsDocument()
     records: RecordsDocument | None = None
-
-    @property
-    def ahead(self) -> tuple[str, ...]:
-        """The parts that this version reads and does not carry out yet."""
-        parts = {"notices": self.notices}
-        return tuple(name for name, part in parts.items() if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +306,7 @@ def _cross_check(
         *recurring_mistakes(config.recurring),
         *mistakes_in_outgoing(config.notices),
         *standup_mistakes(config.standups, plan_names),
+        *notice_mistakes(config.notices, config.roles),
         *mistakes_in(config.freezes, {n: s.environments for n, s in config.services.items()}),
     )
     document.refuse(_by_line(document, errors))

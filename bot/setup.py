@@ -31,9 +31,11 @@ from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, Se
 from bot.engine.chores import Listed
 from bot.engine.clock import Clock, SystemClock
 from bot.engine.incident_work import Means
+from bot.engine.notices import Publishing
 from bot.files import FileError
 from bot.fitting import unfit
 from bot.keeping import RecordBook, VersionKeeper
+from bot.noticing import noticing, templates
 from bot.outbound.record_files import RecordFiles
 from bot.outbound.statuspage import Pace
 from bot.plans import PlanLibrary, library
@@ -86,6 +88,7 @@ class Setup:
     hooks: HooksDocument
     publishers: Callable[[AddressBook], Mapping[str, Outlet]]
     means: Means
+    notices: Callable[[Mapping[str, Outlet]], Publishing]
     recurring: tuple[Listed, ...] = ()
     standups: tuple[Series, ...] = ()
     book: RecordBook | None = None
@@ -103,6 +106,7 @@ def load(
     )
     plans = library(settings.plan_folders)
     check(settings, plans)
+    templates(settings)
     return settings, plans
 
 
@@ -123,17 +127,13 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         slack_api=settings.slack_api,
         hook_token=kept.hook_token,
         catalogue=_catalogue(settings, outside, telemetry),
-        names=Names(
-            settings.config.commands.release,
-            settings.config.commands.rollback,
-            incident=settings.config.commands.incident,
-            standup=settings.config.commands.standup,
-        ),
+        names=_names(settings),
         plans=plans,
         telemetry=telemetry,
         hooks=settings.config.hooks,
         publishers=_publishers(settings, outside),
         means=Means(rules=settings.config.incidents),
+        notices=noticing(settings),
         recurring=tuple(_recurring(settings, plans)),
         standups=tuple(map(series_of, settings.config.standups)),
         book=_book(settings),
@@ -167,6 +167,17 @@ def _publishers(
 def _book(settings: Settings) -> RecordBook | None:
     records = settings.config.records
     return RecordFiles(settings.folder / records.folder) if records is not None else None
+
+
+def _names(settings: Settings) -> Names:
+    commands = settings.config.commands
+    return Names(
+        commands.release,
+        commands.rollback,
+        standup=commands.standup,
+        incident=commands.incident,
+        notice=commands.notice,
+    )
 
 
 def _catalogue(settings: Settings, outside: Outside, telemetry: Telemetry) -> Catalogue:

@@ -19,6 +19,7 @@ from bot.engine.engine import Engine
 from bot.engine.finding import Finder
 from bot.engine.incidents import Incidents
 from bot.engine.intents import Intent
+from bot.engine.notices import Notices
 from bot.engine.standups import Holding
 from bot.engine.transitions import TargetBusyError
 from bot.slack.replies import Reply
@@ -64,6 +65,7 @@ class Names:
     rollback: str = "/rollback"
     standup: str = "/standup"
     incident: str = "/incident"
+    notice: str = "/notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Context:
     finder: Finder
     aftercares: Aftercares
     incidents: Incidents
+    notices: Notices
     catalogue: Catalogue
     directory: Directory
     names: Names

@@ -28,8 +28,18 @@ from bot.slack.modals import (
     release_start,
     rollback_confirm,
 )
+from bot.slack.notice_forms import NOTICE_NEW
 from bot.slack.replies import Reply
-from commands import aftercare, checklist, chores, incident, responding, rollback, standup, start
+from commands import (
+    aftercare,
+    checklist,
+    incident,
+    notice_forms,
+    pressing,
+    rollback,
+    standup,
+    start,
+)
 from commands.acts import ACTS, ENDED, RAISING, Given, carry_out
 from commands.context import UNDER_WAY, WITH_TRAFFIC, Call, Context, Refuse, Verb
 from commands.parser import Parsed, ParseError, parse, verb_and_rest
@@ -113,18 +123,12 @@ class Desk:
             raise Refuse(f"{error}\nUsage: `{verb.usage(command)}`") from error
 
     async def _action(self, intent: Intent) -> Reply | None:
-        for family in (responding, chores, incident):
-            if intent.name in family.BUTTONS:
-                await family.pressed(self.context, intent)
-                return None
-        if standup.is_button(intent.name):
-            await standup.pressed(self.context, intent)
+        if await pressing.elsewhere(self.context, intent):
             return None
         if intent.name == SIGN_OFF:
             await aftercare.pressed(self.context, intent, decode(intent.value))
             return None
-        make = ACTS.get(intent.name)
-        if make is None:
+        if intent.name not in ACTS:
             return None
         value = decode(intent.value)
         if intent.name == "tick_item" and await self._ticked_after(intent, value):
@@ -180,6 +184,8 @@ class Desk:
             await self._decided(intent, fields.get("reason", ""))
         if intent.name == CHECKLIST:
             await checklist.save(self.context, intent)
+        if intent.name in notice_forms.FORMS:
+            return await notice_forms.filled(self.context, intent, fields)
         if intent.name == DECLINE_FORM:
             reason = fields.get("reason", "")
             await aftercare.refused(self.context, intent, intent.private_metadata, reason)
@@ -255,10 +261,8 @@ class Desk:
                 return await self._rollback_form("", intent, now=False)
             if f"/{intent.name}" == names.incident:
                 return await incident.form(self.context, intent)
-        if intent.kind == "action" and standup.is_button(intent.name):
-            return await standup.form(self.context, intent)
-        if intent.kind == "action" and intent.name in incident.DIALOGS:
-            return await incident.form(self.context, intent)
+        if (form := pressing.form_behind(self.context, intent)) is not None:
+            return await form
         if intent.kind == "action" and intent.name == "break_glass":
             return await self._rollback_form(decode(intent.value).rollout_id, intent, now=True)
         if intent.kind == "action" and intent.name in {"choose", "advance"}:
@@ -270,7 +274,7 @@ class Desk:
         if intent.kind == "action" and intent.name == DECLINE:
             value = decode(intent.value)
             care = await self.context.aftercares.find(value.rollout_id)
-            return decline_form(care, value.argument) if care is not None else None
+            return decline_form(care, value.argument) if care else None
         return None
 
     async def _comment_form(self, intent: Intent) -> Mapping[str, Any] | None:
@@ -346,8 +350,8 @@ class Desk:
         fields = filled_in(intent.values)
         if intent.name == CHECKLIST:
             return await self._checklist_problems(intent)
-        if intent.name in incident.FORMS:
-            return incident.problems(self.context, intent)
+        if intent.name in {*incident.FORMS, *notice_forms.FORMS}:
+            return await pressing.problems(self.context, intent, fields)
         if intent.name != RELEASE_START:
             return {}
         problems: dict[str, str] = {}
@@ -382,11 +386,11 @@ class Desk:
 
 
 def _where_it_began(intent: Intent) -> Intent:
-    """A form knows no channel; the one that starts a release carries where it was asked for."""
-    begins = intent.name in {RELEASE_START, DECLARE}
-    if intent.kind != "view" or not begins or intent.channel:
+    """A form knows no channel; one that begins something carries where it was asked for."""
+    beginning = intent.kind == "view" and intent.name in {RELEASE_START, DECLARE, NOTICE_NEW}
+    if not beginning or intent.channel:
         return intent
-    return msgspec.structs.replace(intent, channel=intent.private_metadata)
+    return msgspec.structs.replace(intent, channel=intent.private_metadata.rpartition(":")[2])
 
 
 def _said(intent: Intent) -> str:

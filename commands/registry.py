@@ -12,6 +12,7 @@ from commands import (
     holds,
     incident,
     looking,
+    notices,
     reporting,
     responding,
     rollback,
@@ -32,7 +33,11 @@ RELEASE: tuple[Verb, ...] = (
 )
 ROLLBACK: Verb = rollback.VERB
 
-FAMILIES: Mapping[str, tuple[Verb, ...]] = {"release": RELEASE, "incident": (*incident.VERBS,)}
+FAMILIES: Mapping[str, tuple[Verb, ...]] = {
+    "release": RELEASE,
+    "incident": (*incident.VERBS,),
+    "notice": (*notices.VERBS,),
+}
 """The slash commands that have verbs, by the name that `Names` has for them."""
 
 _BY_NAME: Mapping[str, Mapping[str, Verb]] = {

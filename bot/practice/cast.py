@@ -91,6 +91,7 @@ def default_commands() -> tuple[Command, ...]:
         Command("/release", "start v1.2.0", "Start, follow and steer a release"),
         Command("/rollback", "[service] [reason]", "Stop a release and go back"),
         Command("/incident", "declare critical checkout fails", "Open an incident, work on it"),
+        Command("/notice", "maintenance | incident | list", "Tell customers, after a second look"),
     )
 
 

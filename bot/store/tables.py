@@ -64,6 +64,7 @@ class Instant(TypeDecorator[datetime]):
 metadata = MetaData()
 
 _BIG_ID = BigInteger().with_variant(Integer, "sqlite")
+_OPEN = text("ended_at IS NULL")
 
 
 def _flag(name: str) -> Column[bool]:
@@ -127,12 +128,7 @@ duty = aggregate_table(
     Column("subject", Text, nullable=False),
 )
 Index("duty_of", duty.c.rollout_id, duty.c.ended_at)
-Index(
-    "duty_open",
-    duty.c.service,
-    sqlite_where=text("ended_at IS NULL"),
-    postgresql_where=text("ended_at IS NULL"),
-)
+Index("duty_open", duty.c.service, sqlite_where=_OPEN, postgresql_where=_OPEN)
 standup = aggregate_table(
     "standup",
     Column("series", Text, nullable=False),
@@ -154,12 +150,7 @@ response = aggregate_table(
 Index("response_of", response.c.rollout_id)
 _one("rollout_one_live", rollout, "live")
 Index("rollout_recent", rollout.c.service, rollout.c.environment, rollout.c.created_at.desc())
-Index(
-    "rollout_open",
-    rollout.c.created_at,
-    sqlite_where=text("ended_at IS NULL"),
-    postgresql_where=text("ended_at IS NULL"),
-)
+Index("rollout_open", rollout.c.created_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index(
     "rollout_quarantine",
     rollout.c.service,
@@ -174,12 +165,7 @@ lock = aggregate_table(
     Column("environment", Text, nullable=False),
     _flag("line"),
 )
-Index(
-    "lock_on",
-    lock.c.created_at,
-    sqlite_where=text("ended_at IS NULL"),
-    postgresql_where=text("ended_at IS NULL"),
-)
+Index("lock_on", lock.c.created_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 aftercare = aggregate_table(
     "aftercare",
@@ -195,6 +181,9 @@ Index("aftercare_recent", aftercare.c.service, aftercare.c.created_at.desc())
 
 chore = aggregate_table("chore", Column("rollout_id", Text, nullable=False))
 Index("chore_of", chore.c.rollout_id)
+notice = aggregate_table("notice", Column("service", Text, nullable=False))
+Index("notice_open", notice.c.created_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("notice_recent", notice.c.created_at.desc())
 
 record = aggregate_table(
     "record",

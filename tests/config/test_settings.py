@@ -327,12 +327,6 @@ def test_any_text_is_settings_or_a_file_error(text: str, tmp_path: Path) -> None
     assert problems is None or problems
 
 
-def test_sections_of_a_later_version_are_checked_and_named(tmp_path: Path) -> None:
-    more = "notices: {from: 'Acme <status@example.com>', recipients: ./customers.csv}\n"
-    assert read(tmp_path, EXAMPLE + more).config.ahead == ("notices",)
-    assert read(tmp_path, EXAMPLE).config.ahead == ()
-
-
 NOTICES_WRONG = {
     "mails without a sender": (
         "{recipients: ./customers.csv}",

@@ -122,6 +122,7 @@ class World(Ticking):
             add(person.id, person)
         everybody = {*self.space.people}
         self.space.channels["C0PAYMENTS"] = Channel("C0PAYMENTS", "payments", set(everybody))
+        self.space.channels["C0STATUS"] = Channel("C0STATUS", "status", set(everybody))
         for channel in self.space.channels.values():
             channel.members |= everybody
 

@@ -191,6 +191,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index("message_place", "message", ["channel", "ts"], unique=False)
+    _aggregate("notice", sa.Column("service", sa.Text(), nullable=False))
+    op.create_index(
+        "notice_open",
+        "notice",
+        ["created_at"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "notice_recent",
+        "notice",
+        [sa.literal_column("created_at DESC")],
+        unique=False,
+    )
     op.create_table(
         "observation",
         sa.Column(

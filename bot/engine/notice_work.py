@@ -1,0 +1,296 @@
+"""What a notice needs of the outside: its cards, the people who are asked, and where it goes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol, assert_never
+
+import msgspec
+
+from bot.domain.events import AskSigners, Page, Whisper
+from bot.domain.notice import Letter, Notice, instant
+from bot.domain.notice_course import announced
+from bot.domain.notice_events import (
+    FanOut,
+    Found,
+    Missed,
+    NoticeEffect,
+    Publish,
+    Reached,
+    RemindOwner,
+    ShowLetter,
+    TellNotice,
+)
+from bot.domain.people import Actor
+from bot.engine.engine import Tools
+from bot.engine.outbox import NotYetError, Patience, Work
+from bot.ports import Announcement, Message, PermanentError, Publisher, TemporaryError
+
+NAME = "notice"
+
+PUBLISH_FOR = timedelta(minutes=30)
+"""How long one destination is tried before a person is told; what comes later waits behind it."""
+
+
+class NoticePresenter(Protocol):
+    """From a notice to messages: pure functions, no I/O."""
+
+    def letter(self, notice: Notice, letter: Letter, now: datetime) -> Message:
+        """The living card of one message, in the team's channel."""
+        ...
+
+    def line(self, notice: Notice, text: str) -> Message:
+        """One line under a card, or to one person."""
+        ...
+
+    def ask(self, notice: Notice, letter: Letter, permalink: str, reminder: bool) -> Message:
+        """A direct message to somebody who could approve; the channel is filled in later."""
+        ...
+
+    def page(self, notice: Notice, text: str, channel: str, permalink: str) -> Message:
+        """Something that somebody must look at now."""
+        ...
+
+    def published(self, announcement: Announcement, channel: str) -> Message:
+        """What customers read in a Slack channel."""
+        ...
+
+
+def card_key(notice_id: str, number: int) -> str:
+    """The key of the card of a letter."""
+    return f"card:{NAME}:{notice_id}:{number}"
+
+
+def announcement(notice: Notice, letter: Letter, language: str) -> Announcement:
+    """What goes out, in one language. Raises PermanentError when it was not written in it."""
+    words = next((each for each in letter.words if each.language == language), None)
+    if words is None:
+        raise PermanentError(f"this notice was not written in {language!r}")
+    facts = {**notice.facts, **letter.facts}
+    return Announcement(
+        event=notice.id,
+        sequence=letter.sequence,
+        kind=notice.kind,
+        status=letter.told or announced(letter.occasion, notice.status),
+        service=notice.service,
+        title=notice.title,
+        subject=words.subject,
+        text=words.text,
+        html=words.html,
+        language=language,
+        starts_at=instant(facts.get("starts_at", "")),
+        ends_at=instant(facts.get("ends_at", "")),
+        components=_listed(facts.get("components", "")),
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    parts = text.replace("\n", ",").replace(";", ",").split(",")
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+class NoticePerformer:
+    """Does the effects of notices; implements `bot.engine.outbox.Performer`."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        presenter: NoticePresenter,
+        publishers: Mapping[str, Publisher],
+        translated: frozenset[str],
+    ) -> None:
+        self._tools = tools
+        self._delivery = tools.delivery
+        self._presenter = presenter
+        self._publishers = publishers
+        self._translated = translated
+
+    async def perform(self, work: Work) -> Sequence[Any]:
+        notice: Notice = work.aggregate
+        effect: NoticeEffect = work.effect
+        match effect:
+            case ShowLetter():
+                await self._show(work, effect.number)
+            case TellNotice():
+                await self._tell(work, effect)
+            case AskSigners():
+                await self._ask(work, effect)
+            case RemindOwner():
+                await self._remind(work, effect.text)
+            case Whisper():
+                await self._whisper(work, effect)
+            case Page():
+                await self._page(work, effect.text)
+            case FanOut():
+                return (await self._fan_out(notice, effect.number),)
+            case Publish():
+                return (await self._publish(notice, effect),)
+            case _:
+                assert_never(effect)
+        return ()
+
+    # --- in the channel ---------------------------------------------------------------------
+
+    async def _show(self, work: Work, number: int) -> None:
+        notice: Notice = work.aggregate
+        card = self._presenter.letter(notice, _letter(notice, number), self._tools.clock.now())
+        await self._delivery.living(card, card_key(notice.id, number), "card", work)
+
+    async def _tell(self, work: Work, effect: TellNotice) -> None:
+        notice: Notice = work.aggregate
+        message = self._presenter.line(notice, effect.text)
+        if effect.number < 0:
+            look = work.row.look_first
+            await self._delivery.post(message, work.row.key, "notice", work, look=look)
+            return
+        under = await self._delivery.sent(card_key(notice.id, effect.number))
+        if under is None:
+            raise NotYetError("the card is not posted yet")
+        await self._delivery.reply(message, under, "thread", work, broadcast=effect.broadcast)
+
+    async def _page(self, work: Work, text: str) -> None:
+        notice: Notice = work.aggregate
+        channels = self._tools.catalogue.channels
+        channel = channels.critical or channels.default or notice.channel
+        link = await self._link(notice)
+        message = self._presenter.page(notice, text, channel, link)
+        await self._delivery.post(message, work.row.key, "page", work, look=work.row.look_first)
+
+    async def _link(self, notice: Notice, number: int = -1) -> str:
+        which = number if number >= 0 else len(notice.letters) - 1
+        return await self._delivery.link(await self._delivery.sent(card_key(notice.id, which)))
+
+    # --- to people --------------------------------------------------------------------------
+
+    async def _ask(self, work: Work, effect: AskSigners) -> None:
+        """Write to those who could approve; each of them once per question."""
+        notice: Notice = work.aggregate
+        letter = _letter(notice, int(effect.purpose))
+        request = letter.request
+        if request is None or request.complete or not letter.open:
+            return
+        link = await self._link(notice, letter.number)
+        message = self._presenter.ask(notice, letter, link, effect.reminder)
+        signed = [signature.person for signature in request.signatures]
+        without = (*request.excluded, *signed)
+        later: TemporaryError | None = None
+        for user_id in await self._tools.directory.signers(request.missing, without=without):
+            try:
+                await self._direct(message, user_id, f"{work.row.key}:{user_id}", "ask", work)
+            except TemporaryError as error:
+                later = error
+            except PermanentError:
+                # One who can't be written to keeps nobody else from being asked.
+                continue
+        if later is not None:
+            raise later
+
+    async def _remind(self, work: Work, text: str) -> None:
+        """Nobody in person looks after what the bot began: then the channel hears of it."""
+        notice: Notice = work.aggregate
+        account = _account(notice.owner) or self._tools.catalogue.account_of(notice.owner.person)
+        message = self._presenter.line(notice, text)
+        if account:
+            await self._direct(message, account, work.row.key, "reminder", work)
+            return
+        look = work.row.look_first
+        await self._delivery.post(message, work.row.key, "reminder", work, look=look)
+
+    async def _whisper(self, work: Work, effect: Whisper) -> None:
+        if not effect.user_id:
+            return
+        notice: Notice = work.aggregate
+        message = self._presenter.line(notice, effect.text)
+        try:
+            await self._tools.chat.whisper(effect.user_id, message)
+        except PermanentError:
+            await self._direct(message, effect.user_id, work.row.key, "whisper", work)
+
+    async def _direct(
+        self, message: Message, user_id: str, key: str, purpose: str, work: Work
+    ) -> None:
+        if await self._delivery.sent(key) is None:
+            channel = await self._tools.chat.direct(user_id)
+            there = msgspec.structs.replace(message, channel=channel)
+            await self._delivery.post(there, key, purpose, work, look=work.row.look_first)
+
+    # --- to customers -----------------------------------------------------------------------
+
+    async def _fan_out(self, notice: Notice, number: int) -> Found:
+        """Where it goes. A publisher that can't say so keeps no other from publishing."""
+        letter = _letter(notice, number)
+        places: dict[str, tuple[str, ...]] = {}
+        lost: dict[str, str] = {}
+        for index, words in enumerate(letter.words):
+            for name, publisher in self._publishers.items():
+                if index and name not in self._translated:
+                    continue
+                by = f"{name} {words.language}"
+                try:
+                    said = announcement(notice, letter, words.language)
+                    found = tuple(dict.fromkeys(await publisher.destinations(said)))
+                except PermanentError as error:
+                    lost[by] = str(error)
+                    continue
+                if found:
+                    places[by] = found
+        return Found(number, places, lost)
+
+    async def _publish(self, notice: Notice, effect: Publish) -> Reached:
+        name, _, language = effect.by.partition(" ")
+        publisher = self._publishers.get(name)
+        if publisher is None:
+            raise PermanentError(f"nothing publishes to {name} any more")
+        said = announcement(notice, _letter(notice, effect.number), language)
+        # Not the key of the row: a person who tries again must not repeat what has arrived.
+        key = f"{NAME}:{notice.id}:{effect.number}:{effect.by}:{effect.destination}"
+        delivered = await publisher.publish(said, effect.destination, key)
+        return Reached(effect.number, effect.by, effect.destination, delivered.link)
+
+    # --- when it fails ----------------------------------------------------------------------
+
+    def patience(self, work: Work) -> Patience:
+        match work.effect:
+            case FanOut() | Publish():
+                return Patience(limit=PUBLISH_FOR)
+            case ShowLetter():
+                return Patience(limit=None)
+            case Whisper():
+                return Patience(limit=timedelta(minutes=10))
+            case _:
+                return Patience()
+
+    def delayed(self, _work: Work, _reason: str) -> Sequence[Any]:
+        return ()
+
+    def gave_up(self, work: Work, reason: str) -> Sequence[Any]:
+        match work.effect:
+            case FanOut() as out:
+                return (Found(out.number, {}, {"everywhere": reason}),)
+            case Publish() as errand:
+                return (Missed(errand.number, errand.by, errand.destination, reason),)
+            case _:
+                return ()
+
+    def alarm(self, work: Work, reason: str) -> Any | None:
+        match work.effect:
+            case ShowLetter():
+                return Page(f"A notice can't be shown: {reason}")
+            case TellNotice() as told:
+                return Page(f"This could not be posted ({reason}): {told.text}")
+            case AskSigners():
+                return Page(f"Nobody could be asked to approve a notice: {reason}")
+            case RemindOwner() as said:
+                return Page(f"This reached nobody ({reason}): {said.text}")
+            case _:
+                return None
+
+
+def _letter(notice: Notice, number: int) -> Letter:
+    letter = notice.letter(number)
+    if letter is None:
+        raise PermanentError(f"{notice.id} has no message {number}")
+    return letter
+
+
+def _account(owner: Actor) -> str:
+    return owner.user_id

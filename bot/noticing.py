@@ -1,0 +1,85 @@
+"""From `notices:` in the settings to what notices are made with and where they go."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from bot.domain.notice import Cadence, Writing
+from bot.domain.notice_clock import CADENCES
+from bot.domain.plan import Approval
+from bot.domain.units import parse_duration
+from bot.engine.notices import Publishing
+from bot.notice_settings import CadenceDocument, NoticesDocument
+from bot.notice_templates import NoticeTemplates, load
+from bot.ports import Publisher
+from bot.publishing import TRANSLATED
+from bot.settings import Settings
+
+EXPIRES = timedelta(hours=24)
+REMIND = timedelta(hours=1)
+
+
+def noticing(settings: Settings) -> Callable[[Mapping[str, Publisher]], Publishing]:
+    """What notices are made with, once it is known how they leave the house.
+
+    Raises FileError for templates that can't be used.
+    """
+    document = settings.config.notices or NoticesDocument()
+    main, *_ = document.languages
+    made = Publishing(
+        writing=writing(document, templates(settings)),
+        translated=TRANSLATED,
+        zones=document.zones,
+        languages=document.languages,
+        channels={main: document.channels, **document.channels_in},
+    )
+    return lambda publishers: msgspec.structs.replace(made, publishers=publishers)
+
+
+def templates(settings: Settings) -> NoticeTemplates:
+    """The templates of the program and of the user's folders. Raises FileError."""
+    document = settings.config.notices or NoticesDocument()
+    return _loaded(tuple(settings.folder / name for name in document.templates))
+
+
+@cache
+def _loaded(folders: tuple[Path, ...]) -> NoticeTemplates:
+    """Read once: compiling them takes longer than everything else at a start."""
+    return load(folders)
+
+
+def writing(document: NoticesDocument, found: NoticeTemplates) -> Writing:
+    """The words and rules of a house."""
+    known = {"support": document.support, "status_page": document.status_page}
+    return Writing(
+        render=found.render,
+        rule=Approval(
+            roles=document.approvers,
+            any=0 if document.approvers else 1,
+            comment_required=False,
+            expires=EXPIRES,
+            remind=REMIND,
+        ),
+        cadences={**CADENCES, **{k: _cadence(v) for k, v in document.cadence.items()}},
+        known={name: text for name, text in known.items() if text},
+        hosts=frozenset(document.public_hosts) | _host(document.status_page),
+    )
+
+
+def _cadence(document: CadenceDocument) -> Cadence:
+    return Cadence(
+        parse_duration(document.first),
+        parse_duration(document.second),
+        parse_duration(document.every),
+        parse_duration(document.busy),
+        parse_duration(document.later),
+    )
+
+
+def _host(address: str) -> frozenset[str]:
+    host = urlsplit(address).hostname
+    return frozenset({host}) if host else frozenset()
