@@ -229,9 +229,9 @@ def _environment(
 
 
 def _gap_type(gaps: list[str]) -> type[jinja2.Undefined]:
-    """The type of what is not known: strict, but each use is noted instead of the first one."""
+    """The type of what is not known: each use is noted, not only the first, as a strict one would."""
 
-    class Gap(jinja2.StrictUndefined):
+    class Gap(jinja2.Undefined):
         def _noted(self) -> str:
             name = self._undefined_name or "a value"
             gaps.append(name)
@@ -251,6 +251,12 @@ def _gap_type(gaps: list[str]) -> type[jinja2.Undefined]:
         def __len__(self) -> int:
             self._noted()
             return 0
+
+        def __eq__(self, other: object) -> bool:
+            self._noted()
+            return self is other
+
+        __hash__ = jinja2.Undefined.__hash__
 
     return Gap
 
