@@ -229,7 +229,7 @@ def _environment(
 
 
 def _gap_type(gaps: list[str]) -> type[jinja2.Undefined]:
-    """The type of what is not known: each use is noted, not only the first, as a strict one would."""
+    """The type of what is not known. A strict one stops at the first use; here each is noted."""
 
     class Gap(jinja2.Undefined):
         def _noted(self) -> str:
