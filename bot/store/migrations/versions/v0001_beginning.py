@@ -105,14 +105,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
     )
     op.create_index("duty_of", "duty", ["rollout_id", "ended_at"], unique=False)
-    op.create_index(
-        "duty_open",
-        "duty",
-        ["service"],
-        unique=False,
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    )
+    _of_open("duty_open", "duty", ["service"])
     _aggregate(
         "incident",
         sa.Column("service", sa.Text(), nullable=False),
@@ -171,14 +164,7 @@ def upgrade() -> None:
         sa.Column("environment", sa.Text(), nullable=False),
         sa.Column("line", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     )
-    op.create_index(
-        "lock_on",
-        "lock",
-        ["created_at"],
-        unique=False,
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    )
+    _of_open("lock_on", "lock", ["created_at"])
     op.create_table(
         "message",
         sa.Column("key", sa.Text(), nullable=False),
@@ -192,14 +178,7 @@ def upgrade() -> None:
     )
     op.create_index("message_place", "message", ["channel", "ts"], unique=False)
     _aggregate("notice", sa.Column("service", sa.Text(), nullable=False))
-    op.create_index(
-        "notice_open",
-        "notice",
-        ["created_at"],
-        unique=False,
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    )
+    _of_open("notice_open", "notice", ["created_at"])
     op.create_index(
         "notice_recent",
         "notice",
@@ -327,14 +306,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("live"),
         postgresql_where=sa.text("live"),
     )
-    op.create_index(
-        "rollout_open",
-        "rollout",
-        ["created_at"],
-        unique=False,
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    )
+    _of_open("rollout_open", "rollout", ["created_at"])
     op.create_index(
         "rollout_quarantine",
         "rollout",
@@ -409,3 +381,9 @@ def _aggregate(table: str, *more: sa.Column[Any]) -> None:
     op.create_index(
         f"{table}_due", table, ["next_check_at"], sqlite_where=some, postgresql_where=some
     )
+
+
+def _of_open(name: str, table: str, columns: list[str]) -> None:
+    """An index of what is not over."""
+    some = sa.text("ended_at IS NULL")
+    op.create_index(name, table, columns, sqlite_where=some, postgresql_where=some)
