@@ -69,12 +69,15 @@ async def test_an_outage_of_hours_leaves_one_current_card(world: World) -> None:
     await world.sign()
     await world.until(Phase.SOAKING)
     world.chat.down = True
-    await world.until(Phase.COMPLETED, 120)
+    await world.until(Phase.JUDGING, 120)
     await world.pass_time(6 * 3600, step=600)
-    assert cards(world) != ["v2 completed 100"]
+    held = await world.rollout()
+    assert (held.phase, held.weight) == (Phase.JUDGING, 5)
+    stale = cards(world)
     world.chat.down = False
+    await world.until(Phase.COMPLETED, 300)
     await world.pass_time(180, step=5)
-    assert cards(world) == ["v2 completed 100"]
+    assert stale != cards(world) == ["v2 completed 100"]
     assert await world.dead_letters() == []
 
 
