@@ -57,14 +57,14 @@ _ACTIONS = {
 
 def responses(conn: Connection, scope: Scope) -> list[Found]:
     """Breaches: what broke, what people named as the cause, and what was done about it."""
-    causes = _causes(conn, scope)
+    named = causes(conn, scope)
     found = []
     for row in standups.responses_since(conn, scope.services, scope.since):
         response = _RESPONSES.decode(row["state"])
         issue = Issue(
             at=response.asked_at,
             what=response.why.rstrip("."),
-            cause=causes.get(response.rollout_id, ""),
+            cause=named.get(response.rollout_id, ""),
             fix=_fix(response),
             over=response.state == "done",
             id=response.id,
@@ -73,7 +73,7 @@ def responses(conn: Connection, scope: Scope) -> list[Found]:
     return found
 
 
-def _causes(conn: Connection, scope: Scope) -> dict[str, str]:
+def causes(conn: Connection, scope: Scope) -> dict[str, str]:
     """What was named as the cause, by release."""
     rows = standups.duties_since(conn, scope.services, scope.since)
     met = [duty for row in rows if (duty := _DUTIES.decode(row["state"])).due == ROOT_CAUSE]

@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -33,7 +34,8 @@ from bot.domain.standup_state import (
 from bot.engine import transitions
 from bot.engine.engine import Part, Tools
 from bot.engine.kinds import Kind, Route, Subject
-from bot.engine.standup_figures import Sources
+from bot.engine.standup_figures import Sources, reported_incidents
+from bot.engine.standup_incidents import incident_records, incidents
 from bot.engine.standup_making import Making
 from bot.engine.standup_reading import READERS, IssueReader
 from bot.engine.standup_times import Held, Timetable
@@ -46,6 +48,9 @@ log = logging.getLogger(__name__)
 OFTEN = timedelta(minutes=1)
 """How often it is looked whether something has changed about when standups are held."""
 
+SOURCES = Sources((reported_incidents, incident_records))
+"""Where the figures of delivery come from. Whoever knows commits replaces `changes`."""
+
 StandupKind = Kind[Standup, Any]
 MakeEvent = Callable[[Rollout, str], RolloutEvent]
 """The event of an act on a release, by the act's name."""
@@ -56,8 +61,8 @@ def part(
     presenter: StandupPresenter,
     series: Sequence[Series],
     plan_named: Callable[[str], Plan],
-    readers: Sequence[IssueReader] = READERS,
-    sources: Sources = Sources(),  # noqa: B008 - it is frozen
+    readers: Sequence[IssueReader] = (*READERS, incidents),
+    sources: Sources = SOURCES,
 ) -> tuple[Part, "Holding"]:
     """The part of an engine that holds standups, and what commands ask of it.
 
@@ -139,10 +144,12 @@ class Follower:
         """See `Kind.follow`: nothing is left to decide about a release that has ended."""
         if not before.live or after.live:
             return
-        for row in standups.unfinished(conn):
-            if self._kind.load(row).topic(after.id) is not None:
-                event = TopicClosed(after.id, over_words(after))
-                transitions.apply(conn, self._kind, row["id"], event, now)
+        kind = self._kind
+        ids = [row["id"] for row in standups.unfinished(conn) if kind.load(row).topic(after.id)]
+        for id_ in sorted(ids):
+            transitions.load(conn, kind, id_, lock=True)
+        for id_ in ids:
+            transitions.apply(conn, kind, id_, TopicClosed(after.id, over_words(after)), now)
 
 
 # --- holding them ---------------------------------------------------------------------------
@@ -166,20 +173,21 @@ class Holding:
         now = self._tools.clock.now()
         if self._again_at is not None and self._again_at - OFTEN <= now < self._again_at:
             return 0
-        held, again = await self._tools.store.transact(lambda conn: self._due(conn, now))
-        self._again_at = again
-        return held
-
-    def _due(self, conn: Connection, now: datetime) -> tuple[int, datetime]:
-        count, again = 0, now + OFTEN
-        for held in self._timetable.of(self._live(conn)):
-            slot = self._slot(held, now)
-            if slot is not None and self._claim(conn, held.series, slot, now):
-                self._hold(conn, held, slot, now, THE_BOT)
-                count += 1
+        store, count, again = self._tools.store, 0, now + OFTEN
+        for held in await store.transact(lambda conn: self._timetable.of(self._live(conn))):
+            # Each in a unit of its own, so that none waits for the row of another.
+            if (slot := self._slot(held, now)) is not None:
+                count += await store.transact(partial(self._due, held=held, slot=slot, now=now))
             ahead = following(held.series, now, live=bool(held.rollouts))
             again = min(again, ahead.at) if ahead is not None else again
-        return count, again
+        self._again_at = again
+        return count
+
+    def _due(self, conn: Connection, held: Held, slot: Slot, now: datetime) -> bool:
+        if not self._claim(conn, held.series, slot, now):
+            return False
+        self._hold(conn, held, slot, now, THE_BOT)
+        return True
 
     def _slot(self, held: Held, now: datetime) -> Slot | None:
         """What is due now: while a release is live on any day, else on business days."""
@@ -213,8 +221,11 @@ class Holding:
         series = held.series
         earlier = [self._kind.load(row) for row in standups.newest(conn, series.key)]
         id_ = _id_of(series, slot.local if slot is not None else tag)
+        if earlier and earlier[0].id == id_:
+            return earlier[0]  # asked for once, and heard twice
         if earlier and earlier[0].ended_at is None:
-            transitions.apply(conn, self._kind, earlier[0].id, Superseded(id_), now)
+            over = transitions.apply(conn, self._kind, earlier[0].id, Superseded(id_), now)
+            earlier[0] = over.after  # nothing is added to it any more
         ahead = following(series, now, live=bool(held.rollouts))
         made = self._making.standup(conn, series, held.rollouts, earlier, now)
         weekly: tuple[str, ...] = ()

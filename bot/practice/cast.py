@@ -92,6 +92,7 @@ def default_commands() -> tuple[Command, ...]:
         Command("/rollback", "[service] [reason]", "Stop a release and go back"),
         Command("/incident", "declare critical checkout fails", "Open an incident, work on it"),
         Command("/notice", "maintenance | incident | list", "Tell customers, after a second look"),
+        Command("/standup", "now", "The daily standup, and who does what"),
     )
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.events import AdvanceRequested, PauseRequested, RollbackRequested, RolloutEvent
+from bot.domain.incident import Incident, Resolved
+from bot.domain.incident_terms import Severity
 from bot.domain.people import Actor
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import compile_plan
@@ -18,9 +20,10 @@ from bot.domain.rollout import Phase, Rollout
 from bot.domain.samples import Track
 from bot.domain.standup_calendar import Series
 from bot.domain.standup_state import ActionAdded, Choice, ChoiceMade, Standup
-from bot.engine import standups
+from bot.engine import standups, transitions
 from bot.engine.catalogue import Catalogue
 from bot.engine.engine import Part, Tools
+from bot.engine.incidents import incident_kind
 from bot.slack.standups import StandupCards
 from bot.store import tables
 from bot.store.database import Store
@@ -301,3 +304,38 @@ async def test_the_figures_come_from_the_releases(office: Office) -> None:
         "Rework because of incidents: 0 of 1",
         "Rollbacks, which are no deployments: 1",
     ]
+
+
+@pytest.mark.thorough
+async def test_an_incident_is_told_with_what_was_done_and_counts_among_the_figures(
+    office: Office,
+) -> None:
+    await office.under_way()
+    office.clock.advance(60)
+    now = office.clock.now()
+    incident = Incident(
+        id="INC-1",
+        service="shop",
+        environment="production",
+        title="carts are empty",
+        severity=Severity.MAJOR,
+        rollout_id="r1",
+        declared_by=ADA,
+        began_at=now,
+        created_at=now,
+    )
+    kind = incident_kind()
+    await office.store.transact(lambda c: transitions.create(c, kind, incident, (), now))
+    office.clock.advance(600)
+    done = Resolved(ADA, "the cache was filled")
+    await office.store.transact(
+        lambda c: transitions.apply(c, kind, "INC-1", done, office.clock.now())
+    )
+    await office.at("13:00")
+    (issue,) = (await office.newest()).topics[0].issues
+    assert issue.what == "incident `INC-1` (major): carts are empty"
+    assert (issue.fix, issue.over) == ("the cache was filled", True)
+    (held,) = await office.holding.here("C0SHOP")
+    told = await office.holding.figures(held, 7 * DAY)
+    assert "Failed deployments: 1 of 1" in told[3]
+    assert "Recovery of failed deployments: median 10m of 1 recovery" in told

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, or_, select
 
-from bot.store.tables import duty, response, rollout, standup
+from bot.store.tables import duty, incident, response, rollout, standup
 
 
 def newest(conn: Connection, series: str, limit: int = 5) -> Sequence[RowMapping]:
@@ -50,3 +50,13 @@ def rollouts_since(
     fresh = or_(rollout.c.ended_at >= since, rollout.c.ended_at.is_(None))
     statement = select(rollout).where(rollout.c.service.in_(services), fresh)
     return conn.execute(statement.order_by(rollout.c.created_at, rollout.c.id)).mappings().all()
+
+
+def incidents_since(
+    conn: Connection, services: Sequence[str], since: datetime
+) -> Sequence[RowMapping]:
+    """The incidents of these services that were opened since then or are not over, oldest first."""
+    fresh = or_(incident.c.created_at >= since, incident.c.ended_at.is_(None))
+    statement = select(incident).where(incident.c.service.in_(services), fresh)
+    ordered = statement.order_by(incident.c.created_at, incident.c.id)
+    return conn.execute(ordered).mappings().all()
