@@ -1,6 +1,15 @@
 """The parts of the configuration about what is kept outside the bot's own database."""
 
+from collections.abc import Collection, Mapping
+from typing import Annotated
+
+from msgspec import Meta
+
+from bot.domain.documents import DocumentError, nearest
 from bot.domain.plan_terms import Closed
+
+Address = Annotated[str, Meta(pattern=r"^https?://[^\s]+$")]
+Repository = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
 
 
 class RecordsDocument(Closed, frozen=True, kw_only=True):
@@ -10,3 +19,26 @@ class RecordsDocument(Closed, frozen=True, kw_only=True):
     """
 
     folder: str
+
+
+class GithubDocument(Closed, frozen=True, kw_only=True):
+    """Where the code lies; the token is COUNTERSIGN_GITHUB_TOKEN.
+
+    repositories: service -> owner/name. environments: ours -> what GitHub calls it, where that
+    differs. url: of the API; of an own server https://HOST/api/v3.
+    """
+
+    repositories: Mapping[str, Repository]
+    environments: Mapping[str, str] = {}
+    url: Address = "https://api.github.com"
+
+
+def strangers(github: GithubDocument | None, services: Collection[str]) -> list[DocumentError]:
+    """Repositories of services that there are not."""
+    names = github.repositories if github is not None else {}
+    place = ("github", "repositories")
+    return [
+        DocumentError((*place, name), "there is no such service", nearest(name, services))
+        for name in names
+        if name not in services
+    ]

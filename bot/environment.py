@@ -28,6 +28,7 @@ class Secrets:
     database_url: Secret = NOTHING
     hook_token: Secret = NOTHING
     deployer: Secret = NOTHING
+    github: Secret = NOTHING
     smtp: Secret = NOTHING
     statuspage: Secret = NOTHING
 
@@ -72,6 +73,7 @@ class Variables:
             hook_token=Secret(self.get("COUNTERSIGN_HOOK_TOKEN")),
             deployer=Secret(self.get("COUNTERSIGN_DEPLOYER_SECRET")),
             smtp=Secret(self.get("COUNTERSIGN_SMTP_URL")),
+            github=Secret(self.get("COUNTERSIGN_GITHUB_TOKEN")),
             statuspage=Secret(self.get("COUNTERSIGN_STATUSPAGE_KEY")),
         )
 

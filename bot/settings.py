@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from bot.bookkeeping import RecordsDocument
+from bot.bookkeeping import GithubDocument, RecordsDocument, strangers
 from bot.domain.alerts import HooksDocument
 from bot.domain.documents import DocumentError, nearest
 from bot.domain.documents import Path as Place
@@ -46,6 +46,7 @@ VARIABLES = {
     "hook_token": "COUNTERSIGN_HOOK_TOKEN",
     "deployer_secret": "COUNTERSIGN_DEPLOYER_SECRET",
     "smtp": "COUNTERSIGN_SMTP_URL",
+    "token": "COUNTERSIGN_GITHUB_TOKEN",
     "api_key": "COUNTERSIGN_STATUSPAGE_KEY",
 }
 """What unknown keys look like that are really secrets, and where these come from."""
@@ -124,6 +125,7 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     hooks: HooksDocument = HooksDocument()
     incidents: IncidentsDocument = IncidentsDocument()
     records: RecordsDocument | None = None
+    github: GithubDocument | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,10 @@ def missing(settings: Settings) -> tuple[str, ...]:
         found.append(
             "SLACK_SIGNING_SECRET is missing: copy it from the app's page Basic Information; "
             "without it nobody could tell Slack's deliveries from anybody else's"
+        )
+    if settings.config.github is not None and not secrets.github:
+        found.append(
+            "COUNTERSIGN_GITHUB_TOKEN is missing, and `github:` is configured: see github.md"
         )
     return tuple(found)
 
@@ -303,6 +309,7 @@ def _cross_check(
         *_commands(config),
         *_services(config, plan_names),
         *_hooks(config),
+        *strangers(config.github, config.services),
         *recurring_mistakes(config.recurring),
         *mistakes_in_outgoing(config.notices),
         *standup_mistakes(config.standups, plan_names),

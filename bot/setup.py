@@ -18,6 +18,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bot import deployers, metrics
+from bot.code_host import Repositories
 from bot.domain.alerts import HooksDocument
 from bot.domain.calendar import Window
 from bot.domain.documents import DocumentError
@@ -36,6 +37,7 @@ from bot.files import FileError
 from bot.fitting import unfit
 from bot.keeping import RecordBook, VersionKeeper
 from bot.noticing import noticing, templates
+from bot.outbound.github import GitHub
 from bot.outbound.record_files import RecordFiles
 from bot.outbound.statuspage import Pace
 from bot.plans import PlanLibrary, library
@@ -164,6 +166,15 @@ def _publishers(
     return make
 
 
+def _code(settings: Settings, outside: Outside) -> Repositories | None:
+    """None without a token: a bot that is to run was refused without one (see `missing`)."""
+    github, token = settings.config.github, settings.secrets.github.reveal()
+    if github is None or not token:
+        return None
+    host = GitHub(github.url, token, outside.http)
+    return Repositories(host, github.repositories, github.environments)
+
+
 def _book(settings: Settings) -> RecordBook | None:
     records = settings.config.records
     return RecordFiles(settings.folder / records.folder) if records is not None else None
@@ -195,6 +206,7 @@ def _catalogue(settings: Settings, outside: Outside, telemetry: Telemetry) -> Ca
             for name, role in config.roles.items()
         },
         freezes=freezes(config.freezes),
+        code=_code(settings, outside),
         channels=Channels(
             config.channels.default, config.channels.critical, config.channels.warning
         ),

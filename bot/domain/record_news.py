@@ -39,8 +39,8 @@ def signed(before: Rollout, after: Rollout) -> bool:
     return asked and after.phase not in gone
 
 
-def begin(rollout: Rollout, now: datetime) -> Record:
-    """The record of a release that has just been signed."""
+def begin(rollout: Rollout, now: datetime, *, coded: bool = False) -> Record:
+    """The record of a release that has just been signed. coded: its repository is known."""
     request = rollout.request
     return Record(
         id=rollout.id,
@@ -54,6 +54,7 @@ def begin(rollout: Rollout, now: datetime) -> Record:
         requested_by=rollout.requested_by.person,
         signed_by=tuple(each.person for each in request.signatures) if request else (),
         created_at=now,
+        coded=coded,
     )
 
 

@@ -7,7 +7,7 @@ stays when the measurements are gone. At most one per target is active: that is 
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import Literal, assert_never
 
 import msgspec
 
@@ -91,6 +91,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changes: Mapping[str, tuple[str, ...]] = {}
     commit: str = ""
     tag: str = ""
+    committed_at: tuple[datetime, ...] = ()
+    deployment: int = 0
+    coded: bool = False
     next_check_at: datetime | None = None
     ended_at: datetime | None = None
     revision: int = 0
@@ -138,7 +141,20 @@ class GivenUp(Event, frozen=True):
     """It ended before any of it was live."""
 
 
-RecordEvent = WaveEnded | Happened | WentLive | Superseded | TakenBack | Restored | GivenUp
+class CodeKnown(Event, frozen=True):
+    """What the code host knows, and was told; see `Record`. said: for people."""
+
+    commit: str = ""
+    tag: str = ""
+    changes: Mapping[str, tuple[str, ...]] = {}
+    committed_at: tuple[datetime, ...] = ()
+    deployment: int = 0
+    said: str = ""
+
+
+RecordEvent = (
+    CodeKnown | WaveEnded | Happened | WentLive | Superseded | TakenBack | Restored | GivenUp
+)
 
 # --- effects --------------------------------------------------------------------------------
 
@@ -159,7 +175,17 @@ class Say(Effect, frozen=True):
     text: str
 
 
-RecordEffect = DrawChart | KeepRecord | Say
+class TellCode(Effect, frozen=True):
+    """Set the tag, hand the approval over, read what is new."""
+
+
+class ReportCode(Effect, frozen=True):
+    """Tell how it went. state: success or failure."""
+
+    state: Literal["success", "failure"]
+
+
+RecordEffect = DrawChart | KeepRecord | Say | TellCode | ReportCode
 
 
 # --- the decision ---------------------------------------------------------------------------
@@ -175,24 +201,47 @@ def decide(record: Record, event: RecordEvent, now: datetime) -> Decision:
         case Happened(moments):
             kept = (*record.moments, *moments)[:MOMENTS]
             return _with(record, moments=kept), ()
+        case CodeKnown():
+            return _code_known(record, event)
         case WentLive():
-            return _stands(record, Standing.ACTIVE, deployed_at=now)
+            live, effects = _stands(record, Standing.ACTIVE, deployed_at=now)
+            return live, (*effects, *_reported(record, live, "success"))
         case Restored():
             return _stands(record, Standing.ACTIVE)
         case Superseded():
             return _stands(record, Standing.SUPERSEDED)
         case TakenBack(reason):
-            return _stands(
+            back, effects = _stands(
                 record,
                 Standing.ROLLED_BACK,
                 rolled_back_at=now,
                 rollback_reason=reason,
                 ended_at=now,
             )
+            return back, (*effects, *_reported(record, back, "failure"))
         case GivenUp():
             return _stands(record, Standing.WITHDRAWN, ended_at=now)
         case _:
             assert_never(event)
+
+
+def _reported(
+    before: Record, after: Record, state: Literal["success", "failure"]
+) -> tuple[RecordEffect, ...]:
+    return (ReportCode(state),) if after.coded and after.standing is not before.standing else ()
+
+
+def _code_known(record: Record, known: CodeKnown) -> Decision:
+    learnt = _with(
+        record,
+        commit=known.commit,
+        tag=known.tag,
+        changes=known.changes,
+        committed_at=known.committed_at,
+        deployment=known.deployment,
+    )
+    said = (Say(f"Code: {known.said}."),) if known.said else ()
+    return learnt, (*said, *((KeepRecord(),) if record.deployed_at is not None else ()))
 
 
 def _wave_ended(record: Record, stretch: Stretch, drawn: bool) -> Decision:

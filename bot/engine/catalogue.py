@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from bot.code_host import Repositories
 from bot.domain.calendar import Window
 from bot.domain.freezes import Freeze
 from bot.domain.plan import Metric
@@ -79,6 +80,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     roles: Mapping[str, RoleEntry] = {}
     channels: Channels = Channels()
     freezes: tuple[Freeze, ...] = ()
+    code: Repositories | None = None
 
     def target(self, service: str, environment: str) -> ServiceTarget:
         """Raises UnknownTargetError naming what is configured."""

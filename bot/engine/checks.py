@@ -29,6 +29,7 @@ from bot.engine.changes import Changes, place_of, seen_in
 from bot.engine.directory import Directory, Refusal
 from bot.engine.holds import Holds, quarantine_of
 from bot.engine.promotion import Answer, Promotion, named
+from bot.engine.source_code import SourceCode
 from bot.ports import Capabilities, Observation, PermanentError, TemporaryError
 from bot.store.database import Store
 from bot.store.queries import reports
@@ -67,6 +68,7 @@ class Checks:
         self._holds = holds
         self._new_id = new_id
         self._promotion = Promotion(store, catalogue)
+        self._code = SourceCode(store, catalogue.code)
 
     # --- before anybody is asked to sign ----------------------------------------------------
 
@@ -95,6 +97,8 @@ class Checks:
         unhealthy = _unhealthy(found, place)
         if unhealthy:
             return (PreflightFailed(unhealthy),)
+        if refusal := await self._code.refusal(rollout):
+            return (PreflightFailed(refusal),)
         ahead = await self._outlook(rollout, release.artifact)
         passed = PreflightPassed(
             release.artifact,
@@ -132,6 +136,8 @@ class Checks:
         found = await self._changes.observe(place)
         ahead = await self._outlook(rollout, release.artifact)
         place_names = (rollout.service, rollout.environment)
+        if ahead.free:
+            await self._code.back_up(rollout)
         held = await self._store.transact(lambda conn: reports.standing(conn, *place_names))
         return ExecutionChecked(
             roles=roles,

@@ -21,11 +21,13 @@ from bot.domain.release_record import (
     Record,
     RecordEffect,
     RecordEvent,
+    ReportCode,
     Restored,
     Say,
     Standing,
     Superseded,
     TakenBack,
+    TellCode,
     WentLive,
     decide,
 )
@@ -36,6 +38,7 @@ from bot.engine.kinds import Kind, Route, Subject
 from bot.engine.outbox import Patience, Work
 from bot.engine.rollouts import NAME as ROLLOUT
 from bot.engine.rollouts import RolloutKind
+from bot.engine.source_code import SourceCode
 from bot.keeping import Gallery, Picture, RecordBook
 from bot.pictures import draw
 from bot.ports import Message, PermanentError, Posted
@@ -49,14 +52,23 @@ NAME = "record"
 RecordKind = Kind[Record, Any]
 
 
-def parts(tools: Tools, gallery: Gallery | None, book: RecordBook | None) -> Sequence[Part]:
-    """The part of an engine that keeps records.
+class Ways(msgspec.Struct, frozen=True):
+    """Where records go.
 
     gallery: None where no picture can be posted. book: None where no files are wanted.
     """
+
+    code: SourceCode
+    gallery: Gallery | None = None
+    book: RecordBook | None = None
+
+
+def parts(tools: Tools, gallery: Gallery | None, book: RecordBook | None) -> Sequence[Part]:
+    """The part of an engine that keeps records; see `Ways`."""
+    ways = Ways(SourceCode(tools.store, tools.catalogue.code), gallery, book)
     kind = record_kind()
-    follower = Follower(kind, drawn=gallery is not None)
-    return (Part(kind, RecordPerformer(tools, gallery, book), follow=follower.follow),)
+    follower = Follower(kind, ways)
+    return (Part(kind, RecordPerformer(tools, ways), follow=follower.follow),)
 
 
 def record_kind() -> RecordKind:
@@ -102,6 +114,8 @@ def _route(record: Record, effect: Any) -> Route:
         case KeepRecord():
             # What is no longer active is written before what is.
             return Route("work", f"record:{record.service}:{record.environment}")
+        case TellCode() | ReportCode():
+            return Route("work", f"code:{record.id}")
         case Say():
             return Route("chat", f"thread:{record.id}")
         case _:
@@ -112,16 +126,20 @@ def _route(record: Record, effect: Any) -> Route:
 
 
 class Follower:
-    """Begins records, and tells them what happened. drawn: whether pictures can be posted."""
+    """Begins records, and tells them what happened."""
 
-    def __init__(self, kind: RecordKind, *, drawn: bool) -> None:
+    def __init__(self, kind: RecordKind, ways: Ways) -> None:
         self._kind = kind
-        self._drawn = drawn
+        self._drawn = ways.gallery is not None
+        self._code = ways.code
 
     def follow(self, conn: Connection, before: Rollout, after: Rollout, now: datetime) -> None:
         """See `Kind.follow`."""
         if record_news.signed(before, after):
-            transitions.create(conn, self._kind, record_news.begin(after, now), (), now)
+            coded = self._code.knows(after.service)
+            made = record_news.begin(after, now, coded=coded)
+            effects = (TellCode(),) if coded else ()
+            transitions.create(conn, self._kind, made, effects, now)
         events = record_news.news(before, after, now, drawn=self._drawn)
         if not events or not release_records.exists(conn, after.id):
             return
@@ -157,10 +175,11 @@ class Follower:
 class RecordPerformer:
     """Does the effects of records; implements `bot.engine.outbox.Performer`."""
 
-    def __init__(self, tools: Tools, gallery: Gallery | None, book: RecordBook | None) -> None:
+    def __init__(self, tools: Tools, ways: Ways) -> None:
         self._tools = tools
-        self._gallery = gallery
-        self._book = book
+        self._gallery = ways.gallery
+        self._book = ways.book
+        self._code = ways.code
         self._kind = record_kind()
         self._charts = Charts(tools.store, tools.rollouts, record_kind())
 
@@ -172,12 +191,25 @@ class RecordPerformer:
             case KeepRecord():
                 await self._keep(work)
             case Say(text):
-                under = await self._tools.delivery.card_of(work.aggregate.id)
-                said = Message(under.channel, text)
-                await self._tools.delivery.reply(said, under, "thread", work, broadcast=False)
+                await self._say(work, text)
+            case TellCode():
+                return (await self._code.tell(work.aggregate, await self._rollout(work)),)
+            case ReportCode(state):
+                said = await self._code.report(work.aggregate, await self._rollout(work), state)
+                if said:
+                    await self._say(work, said)
             case _:
                 assert_never(effect)
         return ()
+
+    async def _rollout(self, work: Work) -> Rollout:
+        of, id_ = self._tools.rollouts, work.aggregate.id
+        return await self._tools.store.transact(lambda conn: transitions.load(conn, of, id_))
+
+    async def _say(self, work: Work, text: str) -> None:
+        under = await self._tools.delivery.card_of(work.aggregate.id)
+        said = Message(under.channel, escaped(text))
+        await self._tools.delivery.reply(said, under, "thread", work, broadcast=False)
 
     async def _keep(self, work: Work) -> None:
         """Write the files whole, and tell the deployer of this one version."""
@@ -224,9 +256,13 @@ class RecordPerformer:
 
     def alarm(self, work: Work, reason: str) -> Any | None:
         """Wakes nobody: the numbers are in the thread, and the record is in the database."""
-        if isinstance(work.effect, KeepRecord):
-            return Say(f"The record of this release could not be written: {reason}")
-        return None
+        match work.effect:
+            case KeepRecord():
+                return Say(f"The record of this release could not be written: {reason}")
+            case TellCode() | ReportCode():
+                return Say(f"The code host could not be told of this release: {reason}")
+            case _:
+                return None
 
 
 class Showing:
@@ -298,3 +334,29 @@ def _looks(conn: Connection, rollout_id: str) -> Looks:
 
 
 _MEASURED = msgspec.json.Decoder(Measured)
+
+
+def escaped(text: str) -> str:
+    """Plain text as the chat shows it literally."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+class LeadTime(msgspec.Struct, frozen=True):
+    """What one deployment brought: when it was live, and when each of its commits was made."""
+
+    version: str
+    deployed_at: datetime
+    committed_at: tuple[datetime, ...]
+
+
+def lead_times(
+    conn: Connection, service: str, environment: str, since: datetime, until: datetime
+) -> list[LeadTime]:
+    """The deployments of a target in a stretch of time whose commits are known, oldest first."""
+    rows = release_records.recent(conn, service, environment)
+    found = [record_kind().load(row) for row in rows]
+    return [
+        LeadTime(each.version, each.deployed_at, each.committed_at)
+        for each in reversed(found)
+        if each.deployed_at is not None and since <= each.deployed_at < until and each.committed_at
+    ]

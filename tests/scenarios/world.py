@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.app import Bot
 from bot.domain.rollout import MEASURING, Phase, Rollout
@@ -62,6 +62,7 @@ def _house(file: Path) -> Any:
             "COUNTERSIGN_DATABASE_URL": "sqlite+aiosqlite:///given-by-the-test.db",
             "COUNTERSIGN_DEPLOYER_SECRET": "a-deployer-secret",
             "COUNTERSIGN_HOOK_TOKEN": HOOK_TOKEN,
+            "COUNTERSIGN_GITHUB_TOKEN": "a-github-token",
         },
     )
 
@@ -89,6 +90,7 @@ class World(Ticking):
             self.shops, secret="a-deployer-secret", now=self.clock.timestamp
         )
         self.outage = ""
+        self.others: dict[str, ASGIApp] = {}
         self._lost: list[str] = []
         self._retagged: dict[str, Json] = {}
         server = Starlette(routes=self.deployer.routes())
@@ -181,6 +183,9 @@ class World(Ticking):
 
     async def _shop_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The deployer and its counts, which can each be out of reach."""
+        if (other_side := self.others.get(dict(scope["headers"])[b"host"].decode())) is not None:
+            await other_side(scope, receive, send)
+            return
         counts = scope["path"].endswith("/counts")
         if self.outage == "all" or (self.outage == "counts" and counts):
             raise httpx.ConnectError("nobody answers there")
