@@ -75,6 +75,7 @@ async def examine(
 ) -> "list[Finding]":
     """Everything about an installation whose files are sound."""
     from bot.cli.checkup import home, notices, people, slack, targets
+    from bot.cli.checkup.code import code
     from bot.cli.checkup.outlook import outlook
     from bot.engine.directory import Home
     from bot.publishing import NOBODY
@@ -105,6 +106,7 @@ async def examine(
         findings += [*told, *groups, *people.seats(wanted, held)]
     for _, place in sorted(catalogue.targets.items()):
         findings += await targets.target(place, wanted[place.plan], outside.clock.now)
+    findings += await code(settings, catalogue, wanted)
     findings += await notices.ways_out(settings, made.publishers(NOBODY))
     return [*findings, *outlook(settings, plans)]
 
