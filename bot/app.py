@@ -114,6 +114,7 @@ class Bot:
                 aftercares=aftercare.Aftercares(store, self.engine.kind(AFTERCARE)),
                 incidents=self.incidents,
                 notices=self.notices,
+                subscribers=self.subscribers,
                 catalogue=setup.catalogue,
                 directory=self.engine.directory,
                 names=setup.names,

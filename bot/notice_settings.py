@@ -32,12 +32,12 @@ class NoticesDocument(Closed, frozen=True, kw_only=True):
 
     from: who e-mail comes from. recipients: the file of those who get it. url: where customers
     reach the bot, for the link that ends a subscription. statuspage: the page that shows them.
-    channels: Slack channels
-    in which notices are published. zones: time zones in which times are told, the main one first.
-    support, status_page: what every notice ends with. templates: folders with templates of your
-    own. languages: of the notices, the main one first. channels_in: channels for the others.
-    approvers: roles of which each has to approve; one person of any role unless some are named.
-    public_hosts: names of hosts that customers may read. cadence: by severity.
+    channels: Slack channels in which notices are published. zones: time zones in which times are
+    told, the main one first. support, status_page: what every notice ends with. templates: folders
+    with templates of your own. languages: of the notices, the main one first. channels_in:
+    channels for the others. approvers: roles of which each has to approve; one person of any role
+    unless some are named. public_hosts: names of hosts that customers may read. cadence: by
+    severity.
     """
 
     from_: str = msgspec.field(default="", name="from")

@@ -21,6 +21,7 @@ from bot.engine.incidents import Incidents
 from bot.engine.intents import Intent
 from bot.engine.notices import Notices
 from bot.engine.standups import Holding
+from bot.engine.subscribers import Subscribers
 from bot.engine.transitions import TargetBusyError
 from bot.slack.replies import Reply
 from commands.parser import Grammar, Parsed
@@ -81,6 +82,7 @@ class Context:
     aftercares: Aftercares
     incidents: Incidents
     notices: Notices
+    subscribers: Subscribers
     catalogue: Catalogue
     directory: Directory
     names: Names

@@ -17,6 +17,7 @@ from commands import (
     responding,
     rollback,
     start,
+    subscribers,
 )
 from commands.context import Names, Refuse, Verb
 
@@ -36,7 +37,7 @@ ROLLBACK: Verb = rollback.VERB
 FAMILIES: Mapping[str, tuple[Verb, ...]] = {
     "release": RELEASE,
     "incident": (*incident.VERBS,),
-    "notice": (*notices.VERBS,),
+    "notice": (*notices.VERBS, *subscribers.VERBS),
 }
 """The slash commands that have verbs, by the name that `Names` has for them."""
 

@@ -239,7 +239,8 @@ class Mail:
         wanted = [each.address for each in people.values() if self._reads(each.language) == spoken]
         if self._reads("") != spoken:
             return wanted
-        return [*wanted, *(f"{self._listed}:{bad.line} {bad.problem}" for bad in found.mistakes)]
+        file = self._listed.name if self._listed is not None else ""
+        return [*wanted, *(f"{file}:{bad.line} {bad.problem}" for bad in found.mistakes)]
 
     def _reads(self, language: str) -> str:
         """In which of our languages somebody gets a notice who asks for this one."""
@@ -248,7 +249,7 @@ class Mail:
     async def publish(self, announcement: Announcement, destination: str, key: str) -> Delivered:
         """Send the mail. See the module for what happens when the reply gets lost."""
         if not is_address(destination):
-            raise PermanentError(f"nobody can be written to: {destination}", code="no_address")
+            raise PermanentError("no mail can go there: it is not an address", code="no_address")
         if same(destination) in await self._book.left(announcement.service):
             problem = f"{destination} has unsubscribed from notices about {announcement.service}"
             raise PermanentError(problem, code="unsubscribed")

@@ -254,8 +254,8 @@ async def test_a_line_that_makes_no_sense_fails_by_itself(office: Office) -> Non
     mail = office.mail(listed=TABLE)
     *good, broken = await mail.destinations(INCIDENT)
     assert good == [ADA, GRACE]
-    assert broken == f"{office.folder}/customers.csv:6 'ken@@example.com' is not an address"
-    with pytest.raises(PermanentError, match=r"customers.csv:6"):
+    assert broken == "customers.csv:6 'ken@@example.com' is not an address"
+    with pytest.raises(PermanentError, match="no mail can go there"):
         await mail.publish(INCIDENT, broken, "k")
 
 

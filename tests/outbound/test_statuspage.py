@@ -248,6 +248,36 @@ async def test_two_events_share_a_component_and_the_last_one_puts_it_back(desk: 
     assert [*seen, desk.now] == [DEGRADED, DEGRADED, WORKED_ON, FINE]
 
 
+async def test_an_event_that_began_while_another_lasted_puts_back_what_was_before_both(
+    desk: Desk,
+) -> None:
+    steps = [
+        later(MAINTENANCE, 0, "in_progress"),
+        INCIDENT,
+        later(MAINTENANCE, 1, "completed"),
+        later(INCIDENT, 1, "resolved"),
+    ]
+    seen = []
+    for said in steps:
+        await desk.publish(said)
+        seen.append(desk.now)
+    assert seen == [WORKED_ON, DEGRADED, DEGRADED, FINE]
+
+
+async def test_a_maintenance_does_not_make_an_incident_look_better(desk: Desk) -> None:
+    steps = [
+        INCIDENT,
+        later(MAINTENANCE, 0, "in_progress"),
+        later(INCIDENT, 1, "resolved"),
+        later(MAINTENANCE, 1, "completed"),
+    ]
+    seen = []
+    for said in steps:
+        await desk.publish(said)
+        seen.append(desk.now)
+    assert seen == [DEGRADED, DEGRADED, WORKED_ON, FINE]
+
+
 async def test_what_a_notice_names_goes_before_what_is_configured(desk: Desk) -> None:
     await desk.publish(msgspec.structs.replace(INCIDENT, components=("search", "c-mail")))
     assert desk.page.bodies[0]["component_ids"] == ["c-search", "c-mail"]

@@ -22,7 +22,7 @@ class _Jumping(selectors.DefaultSelector):
             return super().select(timeout)
         if self.loop.programs_run:
             return super().select(0.01)
-        ready = super().select(0)
+        ready = super().select(min(timeout, self.loop.linger))
         if not ready and timeout > 0:
             self.loop.skipped += timeout
         return ready
@@ -32,7 +32,8 @@ class PatientLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock can be ahead of the machine's.
 
     real: wait for timers like any other loop, because something outside has to answer.
-    skipped: seconds that were jumped over.
+    skipped: seconds that were jumped over. linger: real seconds for which sockets are looked at
+    before the clock jumps, for tests that speak to a server over a socket of this machine.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class PatientLoop(asyncio.SelectorEventLoop):
         selector.loop = self
         self.real = False
         self.skipped = 0.0
+        self.linger = 0.0
         self._programs: list[Any] = []
         super().__init__(selector)
 

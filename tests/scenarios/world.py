@@ -51,11 +51,12 @@ Json = dict[str, Any]
 
 
 @cache
-def _house(file: Path) -> Any:
-    """Settings and plans, read once."""
+def _house(file: Path, more: tuple[tuple[str, str], ...] = ()) -> Any:
+    """Settings and plans, read once. more: further variables of the environment."""
     return load(
         file,
         {
+            **dict(more),
             "SLACK_BOT_TOKEN": "xoxb-practice",
             "SLACK_SIGNING_SECRET": "a-signing-secret",
             "SLACK_API_URL": f"{SLACK}/api/",
@@ -77,6 +78,7 @@ class World(Ticking):
         self.step = SECOND
         self.options = Options(longest_gap=timedelta(days=1))
         self.house = HOUSE
+        self.env: tuple[tuple[str, str], ...] = ()
         self.identity = IDENTITY
         super().__init__(Workspace.practice(self.clock.now, "xoxb-practice", base_url=SLACK))
         self._fill_space()
@@ -132,7 +134,7 @@ class World(Ticking):
 
     async def begin(self) -> None:
         """Start a bot on the database: the first, or one more after `crash`."""
-        settings, plans = _house(self.house)
+        settings, plans = _house(self.house, self.env)
         outside = Outside(
             self.clock,
             self._random.random,
