@@ -19,8 +19,10 @@ from bot.domain.after_plan import (
     Task,
     Watch,
     Window,
+    told_by,
 )
 from bot.domain.approvals import ANY
+from bot.domain.checklist_rules import value_mistake
 from bot.domain.conditions import Comparison, Condition, parse_comparison
 from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.plan import ApprovalDocument, Metric, PlanDocument, Wave
@@ -32,6 +34,8 @@ SUBJECTS = (
     "alarms",
     "alerts",
     "incidents",
+    "late",
+    "mttr",
     "open_incidents",
     "reports",
     "traffic",
@@ -41,6 +45,9 @@ SUBJECTS = (
 
 SCALE_DOWN = "scale_down"
 SWITCH_BACK = "switch_back"
+
+SOONEST = timedelta(minutes=1)
+"""Nothing that is over is looked at more often."""
 
 KEEP_PREVIOUS = "1h"
 """How long the old side stays in a plan that does not say."""
@@ -70,6 +77,7 @@ def after_plan(shape: PlanDocument, metrics: Metrics, last: Wave) -> AfterPlan:
             id=each.id,
             span=duration(each.for_, ("after", index, "for")),
             every=duration(each.every, ("after", index, "every")) if each.every else None,
+            look=duration(each.look, ("after", index, "look")) if each.look else None,
             then=each.then,
         )
         for index, each in enumerate(shape.after)
@@ -93,6 +101,7 @@ def after_plan(shape: PlanDocument, metrics: Metrics, last: Wave) -> AfterPlan:
         standing=_standing(last, success, metrics),
     )
     _different(made)
+    _telling(shape, made)
     return made
 
 
@@ -112,6 +121,10 @@ def _checked(document: AfterDocument, path: Path) -> None:
         raise DocumentError(path, f"has {what} `after`", hint)
     if document.every and not document.for_:
         raise DocumentError((*path, "every"), "goes with `for`")
+    if document.look and not document.for_:
+        raise DocumentError((*path, "look"), "goes with `for`")
+    if document.look and _span(document.look) < SOONEST:
+        raise DocumentError((*path, "look"), "is shorter than a minute", "write it like 5m")
     if document.then and not document.for_:
         raise DocumentError((*path, "then"), "is what is reached at the end of a `for`")
     if bool(document.if_stable) != bool(document.else_):
@@ -240,7 +253,7 @@ def _items(
         own = [_own_subject(each.if_, what.metrics) for each in written]
         # What the bot knows itself is no metric: its id is made from its text as a statement's is.
         readable = [
-            ConditionDocument(id=each.id, attest=each.if_) if known else each
+            ConditionDocument(id=each.id, attest=each.if_) if known else _asked(each, here)
             for each, known in zip(written, own, strict=True)
         ]
         for known in own:
@@ -249,8 +262,36 @@ def _items(
         for item, known in zip(_conditions(readable, what, here, place), own, strict=True):
             _absolute(item.comparison, (*here, "if"))
             fact = Condition(id=item.id, kind="if", text=item.text, comparison=known)
-            made.append(fact if known is not None else item)
+            told = msgspec.structs.replace(item, value=document.value, tells=document.tells)
+            made.append(fact if known is not None else told)
     return tuple(made)
+
+
+def _asked(document: ConditionDocument, path: Path) -> ConditionDocument:
+    """An item without what only items of this kind have; the number that is wanted is asked for."""
+    if not document.attest:
+        return document
+    wanted = ""
+    if document.value:
+        problem = value_mistake(document.value)
+        if problem:
+            raise DocumentError((*path, "value"), problem, "write it like >= 4.5 or < 15m")
+        wanted = f" ({document.value})"
+    attest = f"{document.attest}{wanted}"
+    return msgspec.structs.replace(document, attest=attest, value="", tells="")
+
+
+def _telling(shape: PlanDocument, made: AfterPlan) -> None:
+    """What an answer tells is one of the criteria of success."""
+    known = [word for each in made.success for word in told_by(each)]
+    lists = [("verify", index, each.items) for index, each in enumerate(shape.verify)]
+    lists += [("signoffs", index, each.items) for index, each in enumerate(shape.signoffs)]
+    for section, index, items in lists:
+        for number, item in enumerate(items):
+            if item.tells and item.tells not in known:
+                path: Path = (section, index, "items", number, "tells")
+                problem = f"success has no criterion {item.tells!r}"
+                raise DocumentError(path, problem, nearest(item.tells, known))
 
 
 def _conditions(

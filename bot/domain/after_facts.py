@@ -13,13 +13,16 @@ class Known(msgspec.Struct, frozen=True):
     """share: of the traffic that the version has, 0..1. rollbacks: how often it was taken back.
 
     reports: what holds on the service now. happened: what was reported since the release, over or
-    not.
+    not. recoveries: how long each incident since then took that is over, in seconds. late: how many
+    duties of the release nobody did in time, by what was due.
     """
 
     share: float
     rollbacks: int
     reports: tuple[Report, ...] = ()
     happened: tuple[Report, ...] = ()
+    recoveries: tuple[float, ...] = ()
+    late: Mapping[str, int] = {}
 
 
 def facts(care: Aftercare, known: Known) -> Mapping[str, float]:
@@ -63,6 +66,10 @@ def _value(comparison: Comparison, known: Known) -> float | None:
             return float(reports_of(known, kind))
         case "incidents":
             return float(_incidents(known.happened, kind))
+        case "mttr":
+            return sum(known.recoveries) / max(1, len(known.recoveries))
+        case "late":
+            return float(known.late.get(kind, 0) if kind else sum(known.late.values()))
         case _:
             return None
 

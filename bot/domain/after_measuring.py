@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from bot.domain.after_facts import subject_of
-from bot.domain.after_plan import Criterion
+from bot.domain.after_plan import Criterion, told_by
 from bot.domain.after_state import Aftercare, Looked, Result, Sum, pending, running
 from bot.domain.conditions import Comparison, Condition, LimitKind
 from bot.domain.evaluation import Sides, evaluate
@@ -24,6 +24,9 @@ from bot.domain.totals import Level, Total, add, averaged, flaw, total_of, worst
 from bot.domain.units import format_duration, format_percent
 
 STATUS = "status"
+LOOK = "look"
+"""From one look to the next, while a watch says how often that is."""
+
 WHOLE = "whole"
 
 READINGS = 12
@@ -56,6 +59,8 @@ def stretches(care: Aftercare) -> list[Stretch]:
     ]
     if running(care) or pending(care):
         found.append(Stretch(STATUS, care.posted_at or at, None, plan.standing))
+    if looks(care):
+        found.append(Stretch(LOOK, care.read_at or at, None, plan.standing))
     found.append(Stretch(WHOLE, at, at + plan.lasts, plan.success))
     return found
 
@@ -78,8 +83,14 @@ def next_reading(care: Aftercare, now: datetime) -> datetime | None:
         if any(True for _ in _metrics(care, stretch))
     ]
     spans = [(s.ends - s.starts if s.ends else _pace(care)) / READINGS for s in going]
+    spans += looks(care)
     ends = [stretch.ends for stretch in going if stretch.ends is not None]
     return min([now + max(SOONEST, min(LATEST, *spans)), *ends]) if spans else None
+
+
+def looks(care: Aftercare) -> list[timedelta]:
+    """How often the watches under way want to be looked at."""
+    return [watch.look for watch in running(care) if watch.look is not None]
 
 
 def _pace(care: Aftercare) -> timedelta:
@@ -106,7 +117,7 @@ def measured(care: Aftercare, event: Looked, now: datetime) -> Aftercare:
     sums = dict(care.sums)
     for stretch in stretches(care):
         if stretch.starts < now and _unread(care, stretch):
-            old = sums.get(stretch.name, {})
+            old = sums.get(stretch.name, {}) if stretch.name != LOOK else {}
             names = dict.fromkeys(_metrics(care, stretch))
             sums[stretch.name] = {
                 name: _added(care, old.get(name, Sum()), readings.get(name), stretch, event, now)
@@ -182,7 +193,7 @@ def _findings(care: Aftercare, now: datetime) -> Mapping[str, Finding]:
             for condition in stretch.conditions:
                 if not isinstance(condition, Condition) or condition.comparison is None:
                     continue
-                if stretch.name in windows and _was_bad(care, condition):
+                if stretch.name == LOOK or (stretch.name in windows and _was_bad(care, condition)):
                     continue
                 found[condition.id] = finding(care, condition, stretch.name)
     return found
@@ -250,6 +261,8 @@ def fact(care: Aftercare, comparison: Comparison) -> float | None:
 
 def _shown(comparison: Comparison, value: float) -> str:
     text = comparison.limit.text
+    if text[-1].isalpha():
+        return format_duration(timedelta(seconds=value))
     return format_percent(value) if text.endswith("%") else f"{value:g}"
 
 
@@ -268,11 +281,26 @@ def _result(care: Aftercare, criterion: Criterion) -> Result:
     here = comparison is not None and (
         comparison.subject in care.the_plan.metrics or fact(care, comparison) is not None
     )
+    if not here and (told := _told(care, criterion)) is not None:
+        return told
     if not here:
         return Result(criterion.text, Verdict.UNKNOWN, NOT_KNOWN, known=False)
     stand_in = Condition(id="", kind="if", text=criterion.text, comparison=comparison)
     found = finding(care, stand_in, WHOLE)
     return Result(criterion.text, found.verdict, found.shown)
+
+
+def _told(care: Aftercare, criterion: Criterion) -> Result | None:
+    """What people have answered to the item that is about a criterion; None when there is none."""
+    items = [i for _, i in care.after.items() if i.tells and i.tells in told_by(criterion)]
+    if not items:
+        return None
+    answer = care.answer(items[0].id)
+    if answer is None:
+        return Result(criterion.text, Verdict.UNKNOWN, f"not answered yet: {items[0].text}", False)
+    said = answer.evidence or ("yes" if answer.ok else "no")
+    verdict = Verdict.PASS if answer.ok else Verdict.FAIL
+    return Result(criterion.text, verdict, f"{said}, says @[{answer.person}]")
 
 
 def failing(care: Aftercare) -> Sequence[str]:

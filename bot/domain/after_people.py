@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from bot.domain import after_words as words
+from bot.domain.after_measuring import results
 from bot.domain.after_plan import Group, Signoff, in_words
 from bot.domain.after_state import (
     Aftercare,
@@ -16,6 +17,7 @@ from bot.domain.after_state import (
 )
 from bot.domain.after_steps import Decision, ask, change, is_now, settle, show, tell
 from bot.domain.approvals import ANY, Refused, Signature, sign
+from bot.domain.checklist_rules import value_problem
 from bot.domain.conditions import Condition
 from bot.domain.documents import nearest
 from bot.domain.events import Effect, ItemTicked
@@ -90,6 +92,10 @@ def _may_not_answer(care: Aftercare, group: Group, item: Condition, event: ItemT
     by = item.by or _vouching(group, item)
     if by and not set(by) & set(actor.roles):
         return f"This is for {' or '.join(in_words(role) for role in by)} to answer."
+    if item.value and event.ok and (problem := value_problem(item.value, event.evidence)):
+        return (
+            f"{problem[:1].upper()}{problem[1:]}. Type `confirm {item.id} yes NUMBER`, or say no."
+        )
     if item.kind == "if" and event.ok and not event.evidence.strip():
         return (
             "This could not be measured as it should be. To vouch for it, say what you rest on: "
@@ -148,7 +154,10 @@ def _given(care: Aftercare, signoff: Signoff, said: str, now: datetime) -> Decis
     if following is not None:
         at = words.token(care.created_at + following.due)
         said += f" Next: {words.title(following).lower()} {at}."
-    effects = show(said)
+    if care.results:  # what people have said since is known now
+        care = change(care, results=results(care))
+    last = signoff is care.after.signoffs[-1] and care.results
+    effects = show(said, words.table(care.results) if last else "")
     if signoff.then:
         care = change(care, grade=signoff.then)
         effects += show(is_now(care, signoff.then), broadcast=True)

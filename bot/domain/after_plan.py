@@ -17,12 +17,14 @@ REMIND = timedelta(days=1)
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """Something that goes on for `span`; people hear of it every `every` (None: not by itself).
 
-    then: what the release is called at its end, "" when nothing changes.
+    then: what the release is called at its end, "" when nothing changes. look: how often its
+    numbers are looked at, None: as often as what is judged by them needs.
     """
 
     id: str
     span: timedelta
     every: timedelta | None = None
+    look: timedelta | None = None
     then: str = ""
 
 
@@ -69,6 +71,12 @@ class Criterion(msgspec.Struct, frozen=True):
 
     text: str
     comparison: Comparison | None = None
+
+
+def told_by(criterion: Criterion) -> tuple[str, ...]:
+    """The words by which an item can say that its answer is about a criterion."""
+    comparison = criterion.comparison
+    return (criterion.text,) if comparison is None else (criterion.text, comparison.subject)
 
 
 class AfterPlan(msgspec.Struct, frozen=True, kw_only=True):

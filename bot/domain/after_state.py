@@ -56,10 +56,10 @@ class Aftercare(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One release from its completion to its last signature.
 
     created_at: when the rollout was complete; all clocks count from there. sums: stretch -> metric
-    -> what was read. cursors: of the metrics that are being read. facts: what the bot found out
-    itself, by subject. findings: by item. done: what has happened, each once. grade: what the
-    release is called by now. posted_at: of the last status. next_check_at: when it is looked at
-    again. revision, fence: see `Rollout`.
+    -> what was read. bad: standing number -> at how many looks in a row it was bad. cursors: of the
+    metrics that are being read. facts: what the bot found out itself, by subject. findings: by
+    item. done: what has happened, each once. grade: what the release is called by now. posted_at:
+    of the last status. next_check_at: when it is looked at again. revision, fence: see `Rollout`.
     """
 
     id: str
@@ -74,6 +74,7 @@ class Aftercare(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     created_at: datetime
     sums: Mapping[str, Mapping[str, Sum]] = {}
+    bad: Mapping[str, int] = {}
     cursors: Mapping[str, str] = {}
     facts: Mapping[str, float] = {}
     read_at: datetime | None = None

@@ -8,6 +8,7 @@ another version took the place, or when the release is rolled back; then nothing
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from bot.domain.after_alarms import alarm
 from bot.domain.after_measuring import measured, next_reading, results
 from bot.domain.after_moments import moments, next_reminder, next_status, pass_by, remind, report
 from bot.domain.after_people import declined, signs, ticked
@@ -74,6 +75,8 @@ def _looked(care: Aftercare, event: Looked, now: datetime) -> Decision:
     if care.ended:
         return care, ()
     care, effects = _noticed(measured(care, event, now), event)
+    care, more = alarm(care)
+    effects += more
     for step in (report, pass_by, remind, settle):
         care, more = step(care, now)
         effects += more

@@ -35,6 +35,11 @@ def value_problem(rule: str, evidence: str) -> str | None:
     return None if holds[wanted[1]] else f"{given[0].strip()} is not {rule}"
 
 
+def value_mistake(rule: str) -> str:
+    """Why a rule can't be understood, "" when it can."""
+    return "" if _RULE.fullmatch(rule) else f"{rule!r} can't be understood"
+
+
 def _base(number: str, unit: str) -> float:
     if unit in _TIMES:
         return parse_duration(f"{number}{unit}").total_seconds()

@@ -100,6 +100,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     consecutive: how many windows (or samples) in a row.
     proof: `evidence: require`; what only the rule says pauses, until it is evidence as well.
     caused: `cause: release`; it pauses while the version before is over the same limit.
+    value: a number has to be given with the answer, and to hold. tells: which criterion of success
+    the answer is about.
     """
 
     id: str
@@ -116,6 +118,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
     proof: bool = False
     caused: bool = False
+    value: str = ""
+    tells: str = ""
 
     @property
     def runs_needed(self) -> int:

@@ -213,6 +213,10 @@ def _fitting(document: ConditionDocument, word: Word, path: Path, place: Place) 
         raise DocumentError((*path, "do"), "an alert only tells people", "write a trigger instead")
     if document.by and word != "attest":
         raise DocumentError((*path, "by"), "names who attests, and goes with `attest`")
+    if document.value or document.tells:
+        key = "value" if document.value else "tells"
+        hint = "it goes with `attest`, in `verify` and `signoffs`"
+        raise DocumentError((*path, key), "does not belong here", hint)
     if document.optional and word not in {"attest", "check"}:
         raise DocumentError((*path, "optional"), "goes with `attest` or `check`")
 

@@ -237,14 +237,16 @@ class LevelDocument(Closed, frozen=True, kw_only=True):
 class AfterDocument(Closed, frozen=True, kw_only=True):
     """Something that goes on, or falls due, after the release.
 
-    after: when it falls due; for, every: how long it goes on and how often people hear of it;
-    if_stable, else: what is done then; then: what has been reached at its end.
+    after: when it falls due; for, every: how long it goes on and how often people hear of it; look:
+    how often the numbers are looked at meanwhile; people hear at once of a bad one. if_stable,
+    else: what is done then; then: what has been reached at its end.
     """
 
     id: Name
     after: Duration | Literal[""] = ""
     for_: Duration | Literal[""] = msgspec.field(default="", name="for")
     every: Duration | Literal[""] = ""
+    look: Duration | Literal[""] = ""
     if_stable: str = ""
     else_: str = msgspec.field(default="", name="else")
     then: str = ""

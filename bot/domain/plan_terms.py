@@ -44,3 +44,5 @@ class ConditionDocument(Closed, frozen=True, kw_only=True):
     act: str = ""
     by: tuple[str, ...] = ()
     optional: bool = False
+    value: str = ""
+    tells: str = ""

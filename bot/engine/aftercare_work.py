@@ -37,7 +37,7 @@ from bot.ports import (
     Release,
     TemporaryError,
 )
-from bot.store.queries import aftercares, records, reports
+from bot.store.queries import aftercares, duties, records, reports
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +113,8 @@ class AftercareLook:
                 aftercares.rollbacks(conn, care),
                 tuple(reports.standing(conn, *place)),
                 tuple(reports.since(conn, *place, care.created_at)),
+                tuple(reports.recoveries(conn, *place, care.created_at)),
+                duties.late(conn, care.id),
             )
 
         return facts(care, await self._store.transact(unit))

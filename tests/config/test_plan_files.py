@@ -82,7 +82,9 @@ def test_every_metric_of_a_plan_is_looked_at(name: str) -> None:
     alerts = [alert for rules in plan.alerts.values() for alert in rules]
     used = {c.comparison.subject for c in (*gates, *plan.triggers, *alerts) if c.comparison}
     aimed = {text.split()[0] for texts in plan.sections.targets.values() for text in texts}
-    found = (used | aimed | set(plan.sections.levels)) - set(SUBJECTS)
+    success = {c.comparison.subject for c in plan.afterwards.success if c.comparison}
+    after = success & set(plan.metrics)
+    found = (used | aimed | after | set(plan.sections.levels)) - set(SUBJECTS)
     inherited = len(LIBRARY.lineage(name)) > 1  # a plan that extends one needs not all of it
     assert found <= set(plan.metrics) if inherited else found == set(plan.metrics)
 

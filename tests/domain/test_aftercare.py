@@ -18,6 +18,7 @@ from bot.domain.after_state import (
     TakenBack,
 )
 from bot.domain.aftercare import begin, decide
+from bot.domain.documents import DocumentError
 from bot.domain.events import ItemTicked, RunCheck, Whisper
 from bot.domain.evidence import Verdict
 from bot.domain.people import THE_BOT, Actor
@@ -440,7 +441,7 @@ def test_four_roles_sign_at_the_end_and_nobody_before_everything_is_done() -> No
 
 
 def test_the_table_at_the_end_says_what_is_known_and_what_is_not() -> None:
-    success = ["traffic == 100%", "unplanned_rollbacks == 0", "error_rate < 2%", "mttr < 15m"]
+    success = ["traffic == 100%", "unplanned_rollbacks == 0", "error_rate < 2%", "cost < 300"]
     story = Story(plan(after=[{**MONITORING, "for": "2d"}], success=success))
     story.known = Known(share=1.0, rollbacks=1)
     story.wait(2 * DAY)
@@ -449,7 +450,7 @@ def test_the_table_at_the_end_says_what_is_known_and_what_is_not() -> None:
         "✓ traffic == 100%: 100%, limit 100%",
         "✗ unplanned_rollbacks == 0: 1, limit 0",
         "✓ error_rate < 2%: 0% of 172,800 requests, limit 2%",
-        "? mttr < 15m: not known here",
+        "? cost < 300: not known here",
     ]
     assert story.open, "a criterion that is missed holds the grade back"
 
@@ -553,3 +554,39 @@ def test_every_event_in_every_stage(stage: Stage, kind: type[AftercareEvent]) ->
     assert after == care, "nothing changes once it is over"
     asked = kind in {ItemTicked, SignoffSigned, SignoffDeclined}
     assert [type(effect) for effect in effects] == ([Whisper] if asked else [])
+
+
+# --- numbers that people tell -------------------------------------------------------------------
+
+COST = {"id": "cost", "attest": "What does it cost?", "value": "< 300", "tells": "cost"}
+
+
+@pytest.mark.parametrize(
+    ("item", "place", "words"),
+    [
+        ({"value": "about 3"}, "value", "can't be understood"),
+        ({"tells": "csot"}, "tells", "did you mean 'cost'?"),
+    ],
+)
+def test_a_number_that_nobody_could_give_is_refused_with_its_place(
+    item: dict[str, str], place: str, words: str
+) -> None:
+    signoffs = [{"id": "end", "after": "1d", "items": [{**COST, **item}]}]
+    with pytest.raises(DocumentError) as caught:
+        plan(signoffs=signoffs, success=["cost < 300"])
+    assert caught.value.path == ("signoffs", 0, "items", 0, place)
+    assert words in str(caught.value)
+
+
+def test_a_number_belongs_to_what_is_asked_after_a_release() -> None:
+    waves = [{"id": "all", "traffic": "100%", "soak": "10s", "go_if": [COST]}]
+    with pytest.raises(DocumentError, match="does not belong here"):
+        plan(waves=waves, success=["cost < 300"])
+
+
+@pytest.mark.parametrize("look", ["10s", ""])
+def test_a_close_look_goes_with_a_watch_and_is_not_closer_than_a_minute(look: str) -> None:
+    entry = {"id": "day", "for": "1d", "look": look} if look else {"id": "day", "after": "1d"}
+    with pytest.raises(DocumentError) as caught:
+        plan(after=[{**entry, "look": look or "5m"}])
+    assert caught.value.path == ("after", 0, "look")

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bot.domain.after_facts import Known
+from bot.domain.after_measuring import results
+from bot.domain.after_plan import in_words
 from bot.domain.after_state import Stage, questions
 from bot.domain.events import RunCheck
 from bot.domain.people import Actor
+from bot.domain.plan_compile import compile_plan
 from bot.domain.reports import Report
 from bot.domain.samples import Gauge, Value
 from bot.plans import library
@@ -35,9 +39,14 @@ FINE: Mapping[str, Value] = {
 }
 
 
-def proofile(**checks: bool) -> Story:
+def proofile(*, closely: bool = False, **checks: bool) -> Story:
+    """closely: the first day is looked at every five minutes, which takes its time here."""
     ran = {"api_health": True, "site_health": True} | checks
-    story = Story(library().get("proofile-staged"), checks=ran)
+    plan = library().get("proofile-staged")
+    if not closely:
+        rest = [each for each in plan.document["after"] if each["id"] != "first_day"]
+        plan = compile_plan({**plan.document, "after": rest})
+    story = Story(plan, checks=ran)
     story.values.update(FINE)
     return story
 
@@ -64,7 +73,8 @@ def test_proofile_is_signed_off_on_day_1_on_day_7_and_in_weeks_2_to_4() -> None:
     story = proofile()
     story.wait(DAY)
     assert story.said("Sign-off day1 is due") == [DAY]
-    assert [item.text for _, item in questions(story.care)] == [
+    asked = [item.text for group, item in questions(story.care) if group.id == "day1"]
+    assert asked == [
         "Are the people who use it content?",
         "Does the team trust this version?",
     ]
@@ -86,8 +96,9 @@ def test_proofile_is_signed_off_on_day_1_on_day_7_and_in_weeks_2_to_4() -> None:
     story.wait(10 * DAY)
     story.answer_all(*TEAM)
     story.sign("week2_4", LEAD)
-    assert story.care.phase is Stage.PASSED
     assert story.care.grade == "ready_for_next_sprint"
+    story.wait(4 * DAY)
+    assert story.care.phase is Stage.PASSED
     assert story.pages() == []
 
 
@@ -149,6 +160,94 @@ def test_only_the_release_manager_decides_and_a_decline_keeps_its_reason() -> No
     assert "None of the open seats" in story.refusal()
 
 
+@pytest.mark.parametrize(
+    ("window", "until", "asked"),
+    [
+        pytest.param(
+            "first_day_answers",
+            1,
+            [
+                "first-feedback",
+                "first-tickets",
+                "first-logs",
+                "first-features",
+                "first-performance",
+            ],
+            marks=pytest.mark.requirement("P-119"),
+        ),
+        pytest.param(
+            "first_week",
+            7,
+            [
+                *("week-feedback", "week-trends", "week-issues", "week-optimising"),
+                *("week-security", "week-survey"),
+            ],
+            marks=pytest.mark.requirement("P-120"),
+        ),
+        pytest.param(
+            "weeks_2_to_4",
+            28,
+            [
+                *("later-usage", "later-performance", "later-optimising", "later-issues"),
+                *("later-feedback", "later-next", "later-party"),
+            ],
+            marks=pytest.mark.requirement("P-121", "P-075"),
+        ),
+    ],
+)
+def test_proofile_asks_what_is_to_be_found_out_and_names_what_nobody_answered(
+    window: str, until: int, asked: list[str]
+) -> None:
+    story = proofile()
+    story.wait(until * DAY - HOUR)
+    mine = [item for group, item in questions(story.care) if group.id == window]
+    assert [item.id for item in mine] == asked
+    story.answer(mine[0].id, actor=FRONT)
+    story.wait(HOUR)
+    (said,) = [
+        text
+        for _, text in story.posts()
+        if text.startswith(f"Verification {in_words(window)} (") and "is over" in text
+    ]
+    assert mine[0].text not in said
+    assert [item.text for item in mine[1:] if item.text in said] == [i.text for i in mine[1:]]
+    assert not [i for g, i in questions(story.care) if g.id == window and i.id == asked[0]]
+
+
+@pytest.mark.requirement("P-118")
+def test_proofiles_numbers_are_looked_at_every_five_minutes_for_a_day_and_a_bad_one_calls() -> None:
+    story = proofile(closely=True)
+    for _ in range(12):
+        before = story.looks
+        story.wait(5 * MINUTE)
+        assert story.looks > before
+    story.wait(22 * HOUR)
+    assert story.looks >= 12 * 23
+    story.bad = 0.01
+    story.wait(5 * MINUTE)
+    assert not story.pages(), "one bad look is noise"
+    story.wait(5 * MINUTE)
+    assert "It is bad at this moment: error_rate < 0.1% (1% of 300 requests" in story.pages()[0]
+    story.wait(20 * MINUTE)
+    assert len(story.pages()) == 1
+    story.bad = 0.0
+    story.wait(5 * MINUTE)
+    assert story.said("It is good again: error_rate < 0.1%")
+    story.wait(HOUR)
+    before = story.looks
+    story.wait(5 * MINUTE)
+    assert story.looks == before, "the first day is over"
+
+
+@pytest.mark.requirement("P-070")
+def test_after_its_first_day_at_100_percent_proofile_is_watched_as_usual() -> None:
+    last = library().get("proofile-staged").waves[-1]
+    assert [(each.every, each.until) for each in last.cadence][-1] == (15 * MINUTE, last.soak)
+    story = proofile()
+    story.wait(5 * DAY)
+    assert [at / DAY for at in story.said("Day ")] == [1, 2, 3, 4, 5]
+
+
 # --- batch patches ------------------------------------------------------------------------------
 
 
@@ -160,7 +259,10 @@ def test_batch_patches_are_production_grade_after_14_days_and_four_signatures() 
     story = batch_patches()
     roles = ("development_lead", "operations_lead", "product_manager", "incident_commander")
     leads = [Actor(role, f"U0{role}", (role,)) for role in roles]
-    story.wait(14 * DAY)
+    story.values["availability"] = Gauge(0.9995)
+    story.wait(5 * DAY)
+    story.answer_all(*leads)
+    story.wait(9 * DAY)
     assert [at / DAY for at in story.said("Day ")] == list(range(1, 15))
     assert [at / DAY for at in story.said("Due now")] == [7, 14]
     (table,) = [text for _, text in story.posts() if text.startswith("What success was to be")]
@@ -168,22 +270,118 @@ def test_batch_patches_are_production_grade_after_14_days_and_four_signatures() 
         "✓ traffic == 100%",
         "✓ unplanned_rollbacks == 0",
         "✓ error_rate < 2%",
-        "? mttr < 15m",
-        "? availability > 99.9%",
+        "✓ mttr < 15m",
+        "✓ availability > 99.9%",
         "✓ incidents(data_loss) == 0",
         "? cost < 300",
-        "? every critical alert was handled within 30m",
-        "? customers give it more than 4.5 of 5",
+        "✓ late(handled) == 0",
+        "? satisfaction > 4.5",
         "? the team trusts itself to run it",
     ]
     story.sign("final", leads[0])
     assert "First somebody has to answer" in story.refusal()
+    story.answer("final-cost", actor=leads[2], evidence="280 a month")
     story.answer_all(*leads)
     for lead in leads:
         assert story.open
         story.sign("final", lead)
     assert (story.care.phase, story.care.grade) == (Stage.PASSED, "production_grade")
     assert story.said("is now production grade") == [14 * DAY]
+
+
+def batch_patches_in_the_end(**known: Any) -> str:
+    """The table of success after the last signature, with what the bot knows itself."""
+    story = batch_patches()
+    roles = ("development_lead", "operations_lead", "product_manager", "incident_commander")
+    leads = [Actor(role, f"U0{role}", (role,)) for role in roles]
+    up = known.pop("up", 0.9995)
+    answers = {"final-cost": "280", "final-satisfaction": "4.7", **known.pop("answers", {})}
+    story.values["availability"] = Gauge(up)
+    story.known = Known(1.0, 0, **known)
+    story.wait(14 * DAY)
+    for item, said in answers.items():
+        word, _, number = said.rpartition(" ")
+        story.answer(item, ok=word != "no", actor=leads[2], evidence=number)
+    story.answer_all(*leads)
+    for lead in leads:
+        story.sign("final", lead)
+    tables = [text for _, text in story.posts() if text.startswith("What success was to be")]
+    assert len(tables) == 2, "when it falls due, and when it is signed"
+    return tables[-1]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "known"),
+    [
+        pytest.param(
+            "✓ late(handled) == 0: 0, limit 0",
+            "✗ late(handled) == 0: 1, limit 0",
+            {"late": {"handled": 1}},
+            marks=pytest.mark.requirement("B-146"),
+        ),
+        pytest.param(
+            "✓ satisfaction > 4.5: 4.7, says @[product_manager]",
+            "✗ satisfaction > 4.5: 4.1, says @[product_manager]",
+            {"answers": {"final-satisfaction": "no 4.1"}},
+            marks=pytest.mark.requirement("B-148"),
+        ),
+        pytest.param(
+            "✓ mttr < 15m: 0s, limit 15m",
+            "✗ mttr < 15m: 15m, limit 15m",
+            {"recoveries": (600.0, 1200.0)},
+            marks=pytest.mark.requirement("B-149"),
+        ),
+        pytest.param(
+            "✓ availability > 99.9%",
+            "✗ availability > 99.9%: 99.8%",
+            {"up": 0.998},
+            marks=pytest.mark.requirement("B-150"),
+        ),
+        pytest.param(
+            "✓ cost < 300: 280, says @[product_manager]",
+            "✗ cost < 300: 340, says @[product_manager]",
+            {"answers": {"final-cost": "no 340"}},
+            marks=pytest.mark.requirement("B-152"),
+        ),
+        pytest.param(
+            "✓ the team trusts itself to run it: looked at, says @[operations_lead]",
+            "✗ mttr",
+            {"recoveries": (3600.0,)},
+            marks=pytest.mark.requirement("B-153"),
+        ),
+    ],
+)
+def test_batch_patches_success_is_measured_or_told_by_somebody(
+    good: str, bad: str, known: dict[str, Any]
+) -> None:
+    assert good in batch_patches_in_the_end()
+    if "answers" in known:
+        story = batch_patches()
+        story.wait(14 * DAY)
+        ((item, said),) = known["answers"].items()
+        product = Actor("product_manager", "U0PM", ("product_manager",))
+        story.answer(item, actor=product, evidence=said.removeprefix("no "))
+        assert f"is not {'<' if 'cost' in item else '>'}" in story.refusal()
+        story.answer(item, ok=False, actor=product, evidence=said.removeprefix("no "))
+        assert bad.removeprefix("✗ ") in "\n".join(
+            f"{each.text}: {each.shown}" for each in results(story.care)
+        )
+    else:
+        assert bad in batch_patches_in_the_end(**known)
+
+
+@pytest.mark.requirement("B-101")
+def test_batch_patches_days_9_to_14_are_for_looking_into_four_things() -> None:
+    story = batch_patches()
+    asked = [item.id for group, item in questions(story.care) if group.id == "days_9_to_14"]
+    assert asked == ["days-performance", "days-costs", "days-lessons", "days-optimising"]
+    story.answer("days-costs", actor=Actor("p", "U0P", ("product_manager",)))
+    story.wait(5 * DAY)
+    (said,) = [
+        text for _, text in story.posts() if "Verification days 9 to 14 (0s to 5d) is" in text
+    ]
+    assert "Was its performance looked into?" in said
+    assert "which cost" not in said
 
 
 @pytest.mark.requirement("B-151")

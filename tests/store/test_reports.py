@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from bot.domain.reports import Report
 from bot.store.database import Store
 from bot.store.queries import reports
@@ -36,6 +38,26 @@ async def test_what_is_kept_is_found_again_until_it_is_over(store: Store) -> Non
     assert await standing(store) == [second]
     assert await keep(store, alarm("f2", at=NOON + 2 * MINUTE))
     assert len(await standing(store)) == 2
+
+
+async def test_how_long_incidents_took_is_known_once_they_are_over(store: Store) -> None:
+    def incident(id_: str, **fields: Any) -> Report:
+        return alarm(id_, source="incident", kind="major", **fields)
+
+    async def over(new: Report, later: timedelta, service: str = "checkout") -> None:
+        await keep(store, new, service)
+        ended = msgspec.structs.replace(new, open=False)
+        place, at = (service, "production"), new.at + later
+        await store.transact(lambda c: reports.keep(c, *place, ended, at))
+
+    await over(incident("before", at=NOON - MINUTE), MINUTE)
+    await over(incident("first"), 10 * MINUTE)
+    await over(incident("second", at=NOON + MINUTE), 20 * MINUTE)
+    await over(incident("elsewhere"), MINUTE, "payments")
+    await over(alarm("no incident"), MINUTE)
+    await keep(store, incident("open"))
+    found = await store.transact(lambda c: reports.recoveries(c, "checkout", "production", NOON))
+    assert sorted(found) == [600.0, 1200.0]
 
 
 async def test_what_still_holds_is_not_forgotten(store: Store) -> None:

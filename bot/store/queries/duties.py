@@ -1,7 +1,9 @@
 """Which duties and responses there are."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from sqlalchemy import Connection, RowMapping, select
 
 from bot.store.tables import duty, response
@@ -23,6 +25,21 @@ def open_in(conn: Connection, services: Sequence[str]) -> Sequence[RowMapping]:
     """The duties of these services that are not done, oldest first."""
     statement = select(duty).where(duty.c.service.in_(services), duty.c.ended_at.is_(None))
     return conn.execute(statement.order_by(duty.c.created_at, duty.c.id)).mappings().all()
+
+
+class _Late(msgspec.Struct):
+    late_at: str | None = None
+
+
+def late(conn: Connection, rollout_id: str) -> Mapping[str, int]:
+    """How many duties of a rollout were not done in time, by what was due."""
+    statement = select(duty.c.due, duty.c.state).where(duty.c.rollout_id == rollout_id)
+    found = conn.execute(statement)
+    return Counter(due for due, state in found if _late(state))
+
+
+def _late(state: str) -> bool:
+    return msgspec.json.decode(state, type=_Late).late_at is not None
 
 
 def responses_in(conn: Connection, services: Sequence[str]) -> Sequence[RowMapping]:

@@ -54,6 +54,13 @@ def since(conn: Connection, service: str, environment: str, at: datetime) -> lis
     return [_report(row) for row in rows.mappings()]
 
 
+def recoveries(conn: Connection, service: str, environment: str, at: datetime) -> list[float]:
+    """How long each incident took that began since then and is over, in seconds."""
+    ended = and_(report.c.source == "incident", ~report.c.open, report.c.at >= at)
+    statement = select(report.c.at, report.c.noted_at).where(_here(service, environment), ended)
+    return [max(0.0, (over - began).total_seconds()) for began, over in conn.execute(statement)]
+
+
 def prune(conn: Connection, before: datetime) -> int:
     """Forget what was over, or had simply happened, before that instant."""
     over = or_(~report.c.open, report.c.source.in_(_ONCE))
