@@ -8,6 +8,7 @@ import msgspec
 from bot.domain.checklists import checklists_of, required
 from bot.domain.holds import Asked, in_words
 from bot.domain.plan import Plan
+from bot.domain.planned import timetable
 from bot.domain.preparing import open_words
 from bot.domain.preview import preview
 from bot.domain.release_types import approval_of, implied_type
@@ -19,7 +20,7 @@ from commands.context import Call, Verb
 from commands.holds import outlook_lines
 from commands.parser import Argument, Grammar
 from commands.start import GRAMMAR as START
-from commands.start import checked_version, chosen_plan, labels_of, version_words
+from commands.start import checked_version, chosen_plan, labels_of, planned_at, version_words
 
 _TARGET = Grammar((Argument("target", "a service or a rollout's id"),))
 _SHORT = timedelta(hours=1)
@@ -119,6 +120,7 @@ async def _preview(call: Call) -> Reply:
             plan=plan,
             kind=kind,
             labels=labels_of(given, plan),
+            planned_at=planned_at(given, plan, context.now()),
         )
     )
     seen = preview(plan, context.now(), outlook)
@@ -130,6 +132,10 @@ async def _preview(call: Call) -> Reply:
         gates = "; ".join(wave.gates) or "no gates"
         when = f"from {instant(wave.starts_at)} to {instant(wave.ends_at)}"
         lines.append(f"• {wave.traffic:g} % {when}: {gates}")
+    begins = outlook.opens_at or context.now()
+    for entry in (each for each in timetable(plan, begins) if each.at > context.now()):
+        who = f" ({' or '.join(entry.by)})" if entry.by else ""
+        lines.append(f"• {instant(entry.at)} {entry.what}{who}")
     lines.append(f"In all {format_duration(seen.total)} if nothing waits for a person.")
     lines += [f"First: {each}" for each in _preparations(plan, target.environment)]
     lines.append("Signed by: " + ", ".join(seen.signers))

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -10,6 +11,7 @@ from bot.domain.decisions import begin
 from bot.domain.documents import nearest
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import measured_by, paced_for
+from bot.domain.planned import asks_at, first_day
 from bot.domain.release_types import implied_type, known_types, label_problem, suits
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.version_rules import released
@@ -29,6 +31,7 @@ _KIND = (
     ),
     Option("change", "what it does: breaking, feature or fix; the version has to fit"),
 )
+_ON = Option("on", "the first day, like 2026-12-08 or 2026-12-08T10:00; nothing moves before")
 _NOTE = Option("note", "a line for those who sign", rest=True)
 
 GRAMMAR = Grammar(
@@ -41,6 +44,7 @@ GRAMMAR = Grammar(
         *_KIND,
         Option("plan", "another plan than the service's own"),
         Option("artifact", "the digest you expect, sha256:…"),
+        _ON,
         _NOTE,
     ),
 )
@@ -52,6 +56,7 @@ PROMOTE = Grammar(
         Option("from", "where it is live now, staging unless the plan says otherwise"),
         *_KIND,
         Option("plan", "another plan than the service's own"),
+        _ON,
         _NOTE,
     ),
 )
@@ -114,6 +119,15 @@ def change_of(given: Parsed) -> Change | None:
     return Change(word) if word else None
 
 
+def planned_at(given: Parsed, plan: Plan, now: datetime) -> datetime | None:
+    """The first day, where one was given. Raises Refuse."""
+    text = given.get("on")
+    try:
+        return first_day(text, plan, now) if text else None
+    except ValueError as error:
+        raise Refuse(f"{error}.") from error
+
+
 async def version_words(
     context: Context, target: ServiceTarget, plan: Plan, version: str, given: Parsed
 ) -> list[str]:
@@ -157,6 +171,7 @@ async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) ->
     version = checked_version(text, plan, target.environment)
     labels = labels_of(given, plan)
     unusual = await version_words(context, target, plan, version, given)
+    first = planned_at(given, plan, context.now())
     same = await _same(context, target.service, target.environment, version)
     if same is not None:
         return Reply(
@@ -177,11 +192,11 @@ async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) ->
         type_=given.get("type") or implied_type(plan),
         labels=labels,
     )
-    rollout = msgspec.structs.replace(rollout, change=given.get("change"))
+    rollout = msgspec.structs.replace(rollout, change=given.get("change"), planned_at=first)
     await context.engine.create(rollout, effects)
     said = f"Asked for {target.service} {version} (`{rollout.id}`). The card shows the rest."
     outlook = await context.engine.holds.of_asked(asked_by(rollout))
-    expires = context.now() + plan.approval.expires
+    expires = (asks_at(rollout) or context.now()) + plan.approval.expires
     return Reply("\n".join([said, *unusual, *outlook_lines(outlook, expires, rollout.type)]))
 
 

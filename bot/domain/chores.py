@@ -26,7 +26,7 @@ class Chore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     round that is open was due, else when the next is. round: how many were asked. asked_at: since
     when the present one is open, None: it is not. rollout_id: the release that it belongs to, ""
     for none. missed: how many rounds in a row nobody did. check: what ticks it by itself; tried: it
-    has been run in this round. notes: what is still open, for people.
+    has been run in this round. follows: what it is done by, where nobody ticks it.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Chore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rule: Rule | None = None
     remind: timedelta = timedelta(days=1)
     check: str = ""
+    follows: str = ""
     rollout_id: str = ""
     version: str = ""
     artifact: str = ""
@@ -212,7 +213,8 @@ def _done(chore: Chore, event: ChoreDone, now: datetime) -> Decision:
     done = msgspec.structs.replace(
         chore, done_by=event.actor.person, done_at=now, note=event.note, missed=0
     )
-    shown = (ShowChore(chore.round),) if event.actor.via != "bot" or chore.tried else ()
+    seen = event.actor.via != "bot" or chore.tried or chore.follows
+    shown = (ShowChore(chore.round),) if seen and chore.asked_at is not None else ()
     if chore.rule is None:
         ended = msgspec.structs.replace(done, ended_at=now, asked_at=None)
         return _planned(ended), shown
@@ -227,11 +229,15 @@ def _done(chore: Chore, event: ChoreDone, now: datetime) -> Decision:
 
 
 def _refusal(chore: Chore, event: ChoreDone) -> str:
+    if chore.follows and event.actor.via == "bot" and chore.ended_at is None:
+        return ""
     if chore.ended_at is not None or chore.asked_at is None:
         who = f" by @[{chore.done_by}]" if chore.done_by else ""
         return f"Nothing is to be done there now; it was ticked{who}." if who else _not_yet(chore)
     if event.round and event.round != chore.round:
         return "That was an earlier round. Tick the newest one."
+    if chore.follows and event.actor.via != "bot":
+        return f"Nobody ticks this: it is done when {chore.follows}."
     if event.actor.via == "bot" or not chore.by or set(chore.by) & set(event.actor.roles):
         return "" if event.actor.via == "bot" or event.actor.roles else _no_role()
     return f"This is for {' or '.join(chore.by)} to do. Ask one of them."

@@ -17,6 +17,7 @@ from bot.domain.plan import Plan
 class HoldKind(StrEnum):
     STOP = "stop"
     LOCK = "lock"
+    PLANNED = "planned"
     FREEZE = "freeze"
     CALENDAR = "calendar"
     QUARANTINE = "quarantine"
@@ -65,6 +66,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be released where, as far as this is concerned.
 
     kind: the type of the release. exempt: one more person has signed for freezes and the calendar.
+    planned_at: before that it does not begin, whatever else.
     """
 
     service: str
@@ -73,10 +75,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = ""
     labels: tuple[str, ...] = ()
     exempt: bool = False
+    planned_at: datetime | None = None
 
 
 def planned(asked: Asked, freezes: Iterable[Freeze], at: datetime) -> Iterator[Hold]:
-    """The freezes and the calendar day that hold a release at an instant."""
+    """Its own day, the freezes and the calendar day that hold a release at an instant."""
+    if asked.planned_at is not None and at < asked.planned_at:
+        text = f"planned for {moment(asked.planned_at)}"
+        yield Hold(HoldKind.PLANNED, text, asked.planned_at, "planned")
     if asked.exempt:
         return
     for freeze in freezes:

@@ -36,6 +36,7 @@ from bot.domain.plan_sections import (
     StandupDocument,
     Step,
     TimerDocument,
+    TimetableDocument,
     VerifyDocument,
     VersionDocument,
 )
@@ -171,7 +172,7 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     environments: what else differs in one (see `bot.domain.plan_places`); branches:
     where each environment's code comes from; success: what has to be true for the release to be
     called a success; dora: the metrics of its report; recurring: what comes round where services
-    are released by this plan.
+    are released by this plan; timetable: what happens when around the first day.
     """
 
     schema: Literal[1]
@@ -219,6 +220,7 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     success: tuple[str, ...] = ()
     dora: tuple[Name, ...] = ()
     recurring: tuple[RecurringDocument, ...] = ()
+    timetable: tuple[TimetableDocument, ...] = ()
 
 
 class Cadence(msgspec.Struct, frozen=True):

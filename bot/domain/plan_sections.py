@@ -175,6 +175,19 @@ class CalendarDocument(Closed, frozen=True, kw_only=True):
     prefer: Literal["low_traffic", ""] = ""
 
 
+class TimetableDocument(Closed, frozen=True, kw_only=True):
+    """Something that happens around the first day of a release whose day is set.
+
+    day: 0 is the first day of its traffic, -1 the day before. at: a time of the day in the plan's
+    zone; 09:00 unless said otherwise. by: roles that say that it is done.
+    """
+
+    day: Annotated[int, Meta(ge=-60, le=60)]
+    at: TimeOfDay | Literal[""] = ""
+    what: Annotated[str, Meta(min_length=1)]
+    by: tuple[Name, ...] = ()
+
+
 # --- when things go wrong -------------------------------------------------------------------
 
 
@@ -335,3 +348,4 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     success: tuple[str, ...] = ()
     dora: tuple[str, ...] = ()
     recurring: tuple[RecurringDocument, ...] = ()
+    timetable: tuple[TimetableDocument, ...] = ()

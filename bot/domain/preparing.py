@@ -6,7 +6,7 @@ for one artifact: when the version comes to mean another one, all ticks are void
 
 from datetime import datetime, timedelta
 
-from bot.domain import checklists, figures, waiting
+from bot.domain import checklists, figures, planned, waiting
 from bot.domain.authority import Act, refusal
 from bot.domain.checklist_rules import value_problem
 from bot.domain.checklists import Checklist, Item
@@ -44,6 +44,9 @@ def passed(rollout: Rollout, event: PreflightPassed, now: datetime) -> Decision:
     if rollout.looked and rollout.artifact != event.artifact:
         return void(found, event.artifact, now)
     if checklists.enough(found):
+        at = planned.asks_at(found)
+        if at is not None and now < at:
+            return _ask_later(found, at)
         return _ask(found, event.request_id, now)
     opened = change(found, looked=True, reason="", next_check_at=None)
     return opened, (*show(), *_run(checklists.checks_due(opened)))
@@ -262,6 +265,13 @@ def _run(items: list[Item] | tuple[Item, ...]) -> tuple[Effect, ...]:
 
 
 # --- the question ---------------------------------------------------------------------------
+
+
+def _ask_later(rollout: Rollout, at: datetime) -> Decision:
+    """Signatures given weeks before would have expired on the day."""
+    reason = f"Signatures are asked for from t[{int(at.timestamp())}] on."
+    later = change(rollout, looked=True, reason=reason, next_check_at=at)
+    return later, show(reason) if reason != rollout.reason else ()
 
 
 def _ask(rollout: Rollout, request_id: str, now: datetime) -> Decision:

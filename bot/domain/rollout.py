@@ -120,7 +120,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     that is waited for ("" when none). response: the id of what is done about the last breach.
     next_check_at: when the tick looks again, None: only an event moves it on. looked: the target
     was seen, and the checklists are open. checks: those that the bot can run here. items: what was
-    ticked, by its key.
+    ticked, by its key. planned_at: nothing moves before then.
     """
 
     id: str
@@ -134,6 +134,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: str = ""
     labels: tuple[str, ...] = ()
     change: str = ""
+    planned_at: datetime | None = None
     phase: Phase = Phase.PREFLIGHT
     reason: str = ""
     created_at: datetime

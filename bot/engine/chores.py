@@ -34,6 +34,7 @@ from bot.engine.checks import run_check
 from bot.engine.engine import Engine, Part, Tools
 from bot.engine.kinds import Kind, Route, Subject
 from bot.engine.outbox import NotYetError, Patience, Work
+from bot.engine.reminding import Reminders
 from bot.ports import Message, PermanentError
 from bot.store.queries import chores as rows
 from bot.store.tables import chore as table
@@ -91,7 +92,9 @@ def _route(chore: Chore, effect: Any) -> Route:
 
 def parts(tools: Tools, presenter: ChorePresenter) -> Sequence[Part]:
     """The part of an engine that carries chores on."""
-    return (Part(chore_kind(), ChorePerformer(tools, presenter), _Look()),)
+    kind = chore_kind()
+    performer = ChorePerformer(tools, presenter)
+    return (Part(kind, performer, _Look(), follow=Reminders(kind).follow),)
 
 
 class _Look:

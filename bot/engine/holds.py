@@ -164,6 +164,7 @@ def asked_by(rollout: Rollout) -> Asked:
         kind=rollout.type,
         labels=rollout.labels,
         exempt=rollout.type == HOTFIX and bool(rollout.exemption),
+        planned_at=rollout.planned_at,
     )
 
 

@@ -6,7 +6,7 @@ from bot.domain.chores import Chore, whom
 from bot.ports import Message
 from bot.slack.blocks import Block, actions, button, context, fit, section
 from bot.slack.phases import token
-from bot.slack.text import MESSAGE_TEXT, bold, clean, cut, render
+from bot.slack.text import MESSAGE_TEXT, clean, cut, render
 
 CHORE_DONE = "chore_done"
 
@@ -26,12 +26,15 @@ class ChoreCards:
         often = f" · {chore.rule.words}" if chore.rule is not None else ""
         belongs = " ".join(word for word in (chore.service, chore.version) if word)
         where = clean(f"{belongs}{often} · {chore.id}".lstrip(" ·"))
-        blocks: list[Block] = [section(f"{bold(clean(chore.text))}\n{state}"), context(where)]
-        if _open(chore, round_):
+        blocks: list[Block] = [
+            section(f"*{render(chore.text, self._accounts)}*\n{state}"),
+            context(where),
+        ]
+        if _open(chore, round_) and not chore.follows:
             label = f"Done: {clean(chore.text)}"
             value = f"{chore.id}:{round_}"
             blocks.append(actions([button("Done", CHORE_DONE, value, label=label)]))
-        said = clean(chore.text)
+        said = render(chore.text, self._accounts)
         stop = "" if said.endswith((".", "?", "!")) else "."
         text = cut(f"{said}{stop} {state}", MESSAGE_TEXT)
         return Message(channel, text, fit(blocks))
@@ -42,6 +45,9 @@ class ChoreCards:
         if _open(chore, round_):
             tried = f" Its check says no: {chore.tried}." if chore.tried else ""
             missed = f" Not done the last {chore.missed} times." if chore.missed else ""
+            if chore.follows:
+                who = f" ({whom(chore)})" if chore.by else ""
+                return f"Due since {token(chore.due_at)}{who}: it is done when {chore.follows}."
             return f"Due since {token(chore.due_at)}, for {whom(chore)}.{tried}{missed}"
         if chore.over:
             return f"Over: {chore.over}."

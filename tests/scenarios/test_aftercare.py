@@ -112,8 +112,8 @@ async def test_from_completion_to_production_grade(world: World) -> None:
     assert (await care(world)).phase is Stage.PASSED
     assert said(world, "checkout v1.2.0 is now production grade") == 1
     assert [text[:9] for text in thread(world) if text.startswith("Day ")][-1] == "Day 14 of"
-    assert said(world, "✓ unplanned_rollbacks == 0: 0, limit 0") == 1
-    assert "? mttr &lt; 15m: not known here" in card(world).whole
+    assert said(world, "✓ unplanned_rollbacks == 0: 0, limit 0") == 2, "when due, and when signed"
+    assert "? cost &lt; 300: not known here" in card(world).whole
     assert steps < 100, "weeks are cheap"
     assert "production grade" in await told(world, "/release after")
 

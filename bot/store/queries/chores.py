@@ -18,7 +18,8 @@ def unfinished(conn: Connection) -> Sequence[RowMapping]:
     return conn.execute(select(chore).where(chore.c.ended_at.is_(None))).mappings().all()
 
 
-def of_rollout(conn: Connection, rollout_id: str) -> Sequence[RowMapping]:
+def of_rollout(conn: Connection, rollout_id: str, *, lock: bool = False) -> Sequence[RowMapping]:
     """Those of a release that are not over, by id."""
     ours = select(chore).where(chore.c.rollout_id == rollout_id, chore.c.ended_at.is_(None))
-    return conn.execute(ours.order_by(chore.c.id)).mappings().all()
+    ours = ours.order_by(chore.c.id)
+    return conn.execute(ours.with_for_update() if lock else ours).mappings().all()
