@@ -66,7 +66,10 @@ class Panel(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """Everything in a picture. alt: the same in words, with the numbers of the newest wave."""
+    """Everything in a picture.
+
+    said: the numbers of the newest wave in a few sentences. alt: that, and what happened in it.
+    """
 
     title: str
     subtitle: str
@@ -75,6 +78,7 @@ class Chart(msgspec.Struct, frozen=True):
     bands: tuple[Band, ...]
     panels: tuple[Panel, ...]
     moments: tuple[Moment, ...]
+    said: str
     alt: str
 
 
@@ -90,6 +94,7 @@ def chart(record: Record, plan: Plan, looks: Looks, upto: int | None = None) -> 
     last, began = stretches[-1], min(s.began_at for s in stretches)
     ended = max(last.ended_at, began + timedelta(seconds=1))
     moments = [m for m in record.moments if began <= m.at <= ended]
+    said = _said(record, plan, last, names)
     return Chart(
         title=f"{record.service} {record.version} → {record.environment}",
         subtitle=_wave_words(last, plan),
@@ -98,7 +103,8 @@ def chart(record: Record, plan: Plan, looks: Looks, upto: int | None = None) -> 
         bands=tuple(Band(s.began_at, s.ended_at, f"{s.weight:g} %") for s in stretches),
         panels=tuple(_panel(name, plan, stretches, looks) for name in names),
         moments=tuple(moments[-MARKED:]),
-        alt=_alt(record, plan, last, names, moments),
+        said=said,
+        alt=_alt(said, last, moments),
     )
 
 
@@ -155,7 +161,8 @@ def _from_trail(stretch: Stretch, course: Course, metric: Metric, track: Track) 
                 yield start, start + width, None
         else:
             missing = 0
-            yield start, start + width, value_of(metric, part)
+            end = stretch.ended_at
+            yield min(start, end), min(start + width, end), value_of(metric, part)
 
 
 def _from_looks(
@@ -230,19 +237,22 @@ def shown(value: float, unit: Unit) -> str:
             return f"{value:.4g}"
 
 
-def _alt(
-    record: Record, plan: Plan, last: Stretch, names: Sequence[str], moments: Sequence[Moment]
-) -> str:
+def _said(record: Record, plan: Plan, last: Stretch, names: Sequence[str]) -> str:
     span = last.ended_at - last.began_at
     began, ended = clock(last.began_at, span), clock(last.ended_at, span)
     head = (
         f"{record.service} {record.version} in {record.environment}, {_wave_words(last, plan)}, "
         f"{began} to {ended} UTC ({format_duration(span)})."
     )
-    parts = [head, *(_numbers(name, plan, last) for name in names if name in last.courses)]
+    numbers = (_numbers(name, plan, last) for name in names if name in last.courses)
+    return " ".join([head, *numbers])
+
+
+def _alt(said: str, last: Stretch, moments: Sequence[Moment]) -> str:
+    span = last.ended_at - last.began_at
     inside = [m for m in moments if m.at >= last.began_at]
-    parts += [f"{clock(m.at, span)} {m.text}{_end(m.text)}" for m in inside[-3:]]
-    return " ".join(parts)[:LONGEST_ALT]
+    told = [f"{clock(m.at, span)} {m.text}{_end(m.text)}" for m in inside[-3:]]
+    return " ".join([said, *told])[:LONGEST_ALT]
 
 
 def _end(text: str) -> str:

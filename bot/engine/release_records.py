@@ -238,7 +238,7 @@ class RecordPerformer:
         if self._gallery is None or (made := await self._charts.of(record.id, upto)) is None:
             return
         under = await self._tools.delivery.card_of(record.id)
-        message = Message(under.channel, made.alt, thread_ts=under.ts)
+        message = Message(under.channel, made.said, thread_ts=under.ts)
         await Showing(self._tools, self._gallery, work).show(made, f"{upto + 1}", message)
 
     def patience(self, work: Work) -> Patience:

@@ -105,6 +105,13 @@ def test_the_curves_of_short_waves_are_all_that_was_counted() -> None:
     assert panel.canary[1][0] == NOON + MINUTE
 
 
+def test_the_last_part_of_a_curve_ends_with_its_wave() -> None:
+    trail = ((0, 100), *[()] * 9, (5, 10))
+    panel = drawn(a_record(a_stretch(error_rate=Course(Counts(5, 110), None, trail))), a_plan())
+    start, end, value = panel.panels[0].canary[-1]
+    assert (start, end, value) == (NOON + 10 * MINUTE, NOON + 10 * MINUTE, 0.5)
+
+
 def test_a_curve_is_broken_where_nothing_was_read_for_long() -> None:
     trail = ((0, 100), (), (0, 100), (), (), (), (1, 100))
     course = Course(Counts(1, 300), None, trail)

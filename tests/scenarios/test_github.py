@@ -1,6 +1,7 @@
 """Releases whose code lies at GitHub: branches, tags, approvals, and where a rollback goes."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 from bot.domain.rollout import Phase, Rollout
 from bot.engine.release_records import lead_times
+from bot.plans import library
 from tests.fakes.github import FakeGitHub
 from tests.scenarios.world import HOUSE, World
 
@@ -25,7 +27,9 @@ PLAN = {
 }
 
 
-async def with_github(world: World, folder: Path) -> FakeGitHub:
+async def with_github(
+    world: World, folder: Path, branches: Mapping[str, str] | None = None
+) -> FakeGitHub:
     """The bot begins anew with a plan that asks GitHub for everything."""
     far = FakeGitHub()
     first = far.commit("first", "2026-11-01T10:00:00Z")
@@ -36,7 +40,9 @@ async def with_github(world: World, folder: Path) -> FakeGitHub:
     config["services"]["checkout"]["plan"] = "coded"
     config["github"] = {"url": "http://api.github.test", "repositories": {"checkout": "acme/shop"}}
     (folder / "plans").mkdir()
-    (folder / "plans" / "coded.yaml").write_text(json.dumps(PLAN))
+    (folder / "plans" / "coded.yaml").write_text(
+        json.dumps(PLAN if branches is None else {**PLAN, "branches": branches})
+    )
     world.house = folder / "countersign.yml"
     world.house.write_text(json.dumps(config))
     await world.restart()
@@ -96,6 +102,26 @@ async def test_what_is_on_no_branch_for_production_is_refused(world: World, tmp_
     assert "is not on a branch that goes to production (main or release/v*)" in ended.reason
     far.refs["refs/heads/release/v1.2.0"] = stray
     assert (await world.start("v1.2.0")).phase is Phase.AWAITING_APPROVAL
+
+
+@pytest.mark.requirement("S-012", "S-013", "X-36")
+async def test_staging_is_released_from_its_branch_and_signed_by_people(
+    world: World, tmp_path: Path
+) -> None:
+    plan = library(()).get("sarvanom-feature")
+    far = await with_github(world, tmp_path, plan.sections.branches)
+    head = on_main(far)
+    await world.say("mary", "/release start v1.2.0 --env staging")
+    world.whispers("mary")
+    ended = await world.until(Phase.REJECTED, Phase.CANCELLED)
+    assert "nor a branch that goes to staging (release/v2)" in ended.reason
+    far.refs["refs/heads/release/v2"] = head
+    await world.say("mary", "/release start v1.2.0 --env staging")
+    world.whispers("mary")
+    asked = await world.until(Phase.AWAITING_APPROVAL)
+    assert asked.environment == "staging"
+    await world.advance(minutes=5)
+    assert (await world.rollout()).phase is Phase.AWAITING_APPROVAL
 
 
 @pytest.mark.thorough
