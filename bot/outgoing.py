@@ -1,12 +1,12 @@
 """What is wrong with `notices:` of the configuration, as far as notices leave the house."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta
 
 from bot.domain.addresses import sender
-from bot.domain.documents import DocumentError, Path
+from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.plan_terms import Closed
 
 PageId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$")]
@@ -41,8 +41,10 @@ class Outgoing(Protocol):
     def statuspage(self) -> StatuspageDocument | None: ...
 
 
-def mistakes_in_outgoing(notices: Outgoing | None) -> Iterator[DocumentError]:
-    """What could never go out."""
+def mistakes_in_outgoing(
+    notices: Outgoing | None, services: Collection[str]
+) -> Iterator[DocumentError]:
+    """What could never go out. services: those that there are."""
     if notices is None:
         return
     if notices.from_:
@@ -59,3 +61,7 @@ def mistakes_in_outgoing(notices: Outgoing | None) -> Iterator[DocumentError]:
     for place, url in places:
         if url and not url.startswith(("https://", "http://")):
             yield DocumentError(place, f"{url!r} is not an https:// address")
+    for name in page.components if page is not None else ():
+        if name not in services:
+            place = ("notices", "statuspage", "components", name)
+            yield DocumentError(place, f"there is no service {name!r}", nearest(name, services))

@@ -311,7 +311,7 @@ def _cross_check(
         *_hooks(config),
         *strangers(config.github, config.services),
         *recurring_mistakes(config.recurring),
-        *mistakes_in_outgoing(config.notices),
+        *mistakes_in_outgoing(config.notices, config.services),
         *standup_mistakes(config.standups, plan_names),
         *notice_mistakes(config.notices, config.roles),
         *mistakes_in(config.freezes, {n: s.environments for n, s in config.services.items()}),

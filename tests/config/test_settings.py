@@ -349,6 +349,11 @@ NOTICES_WRONG = {
         "notices.statuspage.affected: 'broken' is not known here "
         "(known here: degraded_performance, major_outage, partial_outage)",
     ),
+    "a service of the page that there is not": (
+        "{statuspage: {page: p, components: {chekout: [c1]}}}",
+        "notices.statuspage.components.chekout: there is no service 'chekout' "
+        "(did you mean 'checkout'?)",
+    ),
     "a key in the file": (
         "{statuspage: {page: p, api_key: hush}}",
         "notices.statuspage.api_key: is unknown (secrets are not written into files: set "

@@ -102,7 +102,7 @@ class Mailbox:
 
 @asynccontextmanager
 async def mailbox(
-    user: str = "", password: str = "", certificate: Path | None = None
+    user: str = "", password: str = "", certificate: Path | None = None, host: str = "127.0.0.1"
 ) -> AsyncIterator[Mailbox]:
     """A server that runs until the block ends. certificate: the file of its key; .crt beside it."""
     box = Mailbox(user, password)
@@ -118,7 +118,7 @@ async def mailbox(
             more |= {"tls_context": context, "require_starttls": True}
         return SMTP(box, hostname="mx.example.com", enable_SMTPUTF8=False, **more)
 
-    sock = listening("127.0.0.1", 0)
+    sock = listening(host, 0)
     box.port = sock.getsockname()[1]
     server = await asyncio.get_running_loop().create_server(protocol, sock=sock)
     try:

@@ -350,7 +350,7 @@ async def test_a_server_that_is_not_there_is_asked_again(office: Office) -> None
 async def test_a_server_without_the_encryption_that_was_asked_for_gets_nothing(
     office: Office,
 ) -> None:
-    with pytest.raises(PermanentError):
+    with pytest.raises(PermanentError, match="STARTTLS"):
         await office.mail(f"{office.box.url}?starttls=1").publish(INCIDENT, ADA, "k1")
     assert office.box.envelopes == []
 
@@ -366,6 +366,18 @@ async def test_who_has_a_password_signs_in_with_it(tmp_path: Path) -> None:
             await office.mail(url.replace("w0rd", "word")).publish(INCIDENT, ADA, "k2")
         assert error.value.code == "not_authenticated"
         assert "ss:word" not in str(error.value)
+
+
+async def test_a_password_never_crosses_a_network_that_others_can_read(tmp_path: Path) -> None:
+    async with mailbox("bot", "word", host="127.0.0.2") as box:
+        with pytest.raises(PermanentError) as error:
+            await (
+                Office(box, tmp_path)
+                .mail(f"smtp://bot:word@127.0.0.2:{box.port}")
+                .publish(INCIDENT, ADA, "k1")
+            )
+    assert error.value.code == "not_encrypted"
+    assert box.envelopes == []
 
 
 # -- encryption ----------------------------------------------------------------------------------

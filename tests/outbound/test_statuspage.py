@@ -383,11 +383,8 @@ async def test_the_page_is_tried_without_writing_on_it(desk: Desk) -> None:
 
 
 async def test_what_the_page_does_not_have_is_told_with_the_nearest_name(desk: Desk) -> None:
-    wrong = {"checkout": ["Chekout"], "serch": ["Search"]}
-    _, *looks = await desk.adapter(components=wrong).examine(["checkout", "search"])
-    assert [look.text for look in looks] == [
-        "the page has no component 'Chekout' (did you mean 'Checkout'?)",
-        "there is no service 'serch' (did you mean 'search'?)",
-    ]
+    wrong = {"checkout": ["Chekout"], "search": ["c-search"]}
+    _, look = await desk.adapter(components=wrong).examine(["checkout", "search"])
+    assert look.text == "the page has no component 'Chekout' (did you mean 'Checkout'?)"
     (look,) = await desk.adapter(key=Secret("x")).examine([])
     assert (look.status, "COUNTERSIGN_STATUSPAGE_KEY" in look.do) == ("fail", True)
