@@ -134,7 +134,7 @@ def _readers(settings: Settings, service: str, plan: Plan) -> Iterator[DocumentE
         environment = settings.environments[service, name]
         at: Path = ("services", service, "environments", name)
         probes = [metric.name for metric in plan.metrics.values() if metric.kind == "probe"]
-        others = [metric for metric in plan.metrics.values() if metric.kind != "probe"]
+        others = [m for m in plan.metrics.values() if m.kind != "probe" and not m.outside]
         if probes and environment.probe is None:
             hint = "add `probe: {health: http://...}`"
             problem = f"{plan.name} asks a health endpoint for {', '.join(probes)}"

@@ -242,6 +242,7 @@ def _target(
         checks=of.checks,
         allow_by_name=environment.allow_by_name,
         define=getattr(environment.metrics, "define", {}),
+        outside=bool(getattr(environment.probe, "outside", {})),
         low_traffic=_quiet(of.low_traffic, ("services", service, "low_traffic")),
         keeper=deployer if isinstance(deployer, VersionKeeper) else None,
     )
@@ -281,7 +282,7 @@ class ByKind:
 
     async def read(self, query: MetricQuery, cursor: str, now: datetime) -> Reading:
         """See `MetricSource`. Raises PermanentError when nothing is configured for the kind."""
-        is_probe = query.metric.kind == "probe"
+        is_probe = query.metric.kind == "probe" or bool(query.metric.outside)
         source = self._probe if is_probe else self._others
         if source is None:
             key = "probe" if is_probe else "metrics"

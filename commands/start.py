@@ -97,7 +97,8 @@ def chosen_plan(context: Context, target: ServiceTarget, given: Parsed) -> Plan:
             f"{plan.name} is not for {type_} releases. Name a plan with --plan, or set "
             f"`plans: {{{type_}: PLAN}}` for {target.service} in the configuration."
         )
-    return paced_for(measured_by(plan, target.define), target.environment)
+    measured = measured_by(plan, target.define)
+    return paced_for(measured, target.environment, outside=target.outside)
 
 
 def labels_of(given: Parsed, plan: Plan) -> tuple[str, ...]:

@@ -143,7 +143,8 @@ def _measured(
     probes = sorted(
         name
         for name in judged(plan)
-        if plan.metrics[name].kind == "probe" and name not in data.metrics()
+        if (plan.metrics[name].kind == "probe" or plan.metrics[name].outside)
+        and name not in data.metrics()
     )
     if probes:
         notes.append(f"Left out, as no answers of a probe were recorded: {', '.join(probes)}.")

@@ -140,7 +140,7 @@ def wanted(plan: "Plan") -> "Sequence[Key]":
         (name, track)
         for name in sorted(judged(plan))
         for track in Track
-        if plan.metrics[name].kind != "probe"
+        if plan.metrics[name].kind != "probe" and not plan.metrics[name].outside
     ]
 
 

@@ -62,6 +62,7 @@ class Metric(Closed, frozen=True, kw_only=True):
     ratio: `bad` (or `good`) of `total`, both counters; quantile: `q` of a `histogram` of buckets in
     seconds; gauge and count: a `query`; probe: a health endpoint. per_weight: a gauge that grows
     with the traffic is divided by the side's share of it. full: how much of a gauge is 100 %.
+    outside: a figure of the checks from outside, instead of a query.
     """
 
     kind: Literal["ratio", "quantile", "gauge", "count", "probe"]
@@ -75,6 +76,7 @@ class Metric(Closed, frozen=True, kw_only=True):
     every: Duration = ""
     per_weight: bool = False
     full: Annotated[float, Meta(gt=0)] | None = None
+    outside: Literal["failures", "slowness", "malformed", ""] = ""
     name: str = ""
 
 

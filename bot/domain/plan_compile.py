@@ -32,7 +32,7 @@ from bot.domain.plan_conditions import Place, checked_metric, conditions, durati
 from bot.domain.plan_gates import WORDS, Sources, aims, gates
 from bot.domain.plan_merge import merge
 from bot.domain.plan_pace import day, meetings, options, ramp, standby, zone
-from bot.domain.plan_places import for_environment
+from bot.domain.plan_places import for_environment, without_outside
 from bot.domain.plan_responses import check_responses, level_alerts
 from bot.domain.plan_sections import Sections
 from bot.domain.shape import converted
@@ -142,9 +142,13 @@ def measured_by(plan: Plan, define: Mapping[str, Metric]) -> Plan:
     return compile_plan({**plan.document, "metrics": {**plan.document["metrics"], **ours}})
 
 
-def paced_for(plan: Plan, environment: str) -> Plan:
-    """The plan as it is meant in an environment: its limits, and how often probes are asked."""
+def paced_for(plan: Plan, environment: str, *, outside: bool = True) -> Plan:
+    """The plan as it is meant in an environment: its limits, and how often probes are asked.
+
+    outside: there are checks from outside; else nothing is asked of them.
+    """
     meant = for_environment(plan.document, environment)
+    meant = meant if outside else without_outside(meant)
     plan = plan if meant is plan.document else compile_plan(meant)
     every = plan.sections.intervals.get(environment)
     probes = {name: m for name, m in plan.metrics.items() if m.kind == "probe" and m.every != every}

@@ -92,6 +92,9 @@ def checked_metric(name: str, metric: Metric) -> Metric:
     if metric.full and metric.kind != "gauge":
         hint = "it says what 100 % of a gauge is"
         raise DocumentError((*path, "full"), f"does not belong to a {metric.kind}", hint)
+    if metric.outside and (metric.kind != "gauge" or metric.query or metric.per_weight):
+        hint = "write kind: gauge, outside: failures"
+        raise DocumentError((*path, "outside"), "takes the place of a gauge's query", hint)
     if metric.every:
         duration(metric.every, (*path, "every"))
     _complete(metric, path)
@@ -109,7 +112,8 @@ def _complete(metric: Metric, path: Path) -> None:
             _need(path, metric.q, "q", "0.99 for the 99th percentile")
             _need(path, metric.histogram, "histogram", "its counter of buckets, in seconds")
         case "gauge" | "count":
-            _need(path, metric.query, "query", "an expression with one value")
+            said = metric.query or metric.outside
+            _need(path, said, "query", "an expression with one value")
         case "probe":
             pass
 
@@ -271,6 +275,8 @@ def _possible(comparison: Comparison, metric: Metric, path: Path, place: Place) 
         raise DocumentError(path, problem, f"{subject} is a {metric.kind}")
     if metric.kind == "probe" and comparison.operator not in {Operator.EQUAL, Operator.NOT_EQUAL}:
         raise DocumentError(path, "a probe is ok or not", f"write {subject} != ok")
+    if limit.relative and metric.outside:
+        raise DocumentError(path, "a check from outside has no side", "compare with a number")
     if limit.relative and metric.kind not in {"ratio", "quantile", "gauge"}:
         raise DocumentError(path, f"a {metric.kind} has no baseline to compare with")
     if limit.kind in _POINTS and metric.kind == "quantile":

@@ -9,7 +9,7 @@ What is released into `staging` is judged by a document in which that has been p
 that is what is pinned and signed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -37,6 +37,25 @@ def for_environment(document: Mapping[str, Any], environment: str) -> Mapping[st
             raise DocumentError((*here, "full", name), f"there is no metric {name!r}", hint)
         if "full" in metric:  # not where an installation measures it in its own way
             metric["full"] = full
+    return ours
+
+
+def without_outside(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document without what rests on checks from outside, where there are none."""
+    gone = {name for name, m in document.get("metrics", {}).items() if m.get("outside")}
+    if not gone:
+        return document
+    ours = deepcopy(dict(document))
+    ours["metrics"] = {name: m for name, m in ours["metrics"].items() if name not in gone}
+
+    def kept(rules: Iterable[Any]) -> list[Any]:
+        return [rule for rule in rules if _subject(str(rule.get("if", ""))) not in gone]
+
+    ours["triggers"] = kept(ours.get("triggers", ()))
+    ours["alerts"] = {level: kept(rules) for level, rules in ours.get("alerts", {}).items()}
+    for wave in ours.get("waves", ()):
+        for key in ("go_if", "triggers"):
+            wave[key] = kept(wave.get(key, ()))
     return ours
 
 

@@ -25,7 +25,8 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     checks: name -> the program and its arguments, in which {service}, {environment}, {version} and
     {artifact} are filled in. allow_by_name: releases whose artifact has no digest may be deployed.
     define: metrics that are measured in another way here than the plan says. low_traffic: when few
-    people use it. keeper: who keeps a list of versions there.
+    people use it. outside: there are checks from outside. keeper: who keeps a list of versions
+    there.
     """
 
     service: str
@@ -39,6 +40,7 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     allow_by_name: bool = False
     define: Mapping[str, Metric] = {}
     low_traffic: tuple[Window, ...] = ()
+    outside: bool = True
     keeper: VersionKeeper | None = None
 
     @property

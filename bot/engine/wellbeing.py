@@ -15,7 +15,7 @@ from bot.engine.looking import slots_of
 from bot.ports import MetricQuery, Observation, Release
 
 QUIET = timedelta(minutes=1)
-"""For how long nothing may be told after a step back before it counts as over."""
+"""For how long at least nothing may be told after a step back before it counts as over."""
 
 
 async def unwell(tools: Tools, place: ServiceTarget, response: Response) -> tuple[str, str]:
@@ -44,7 +44,8 @@ async def unwell(tools: Tools, place: ServiceTarget, response: Response) -> tupl
 async def unresolved(tools: Tools, _place: ServiceTarget, response: Response) -> tuple[str, str]:
     """What is still wrong after a step back, "" when nothing is; what was seen.
 
-    It is over when nothing is told any more, a minute after the traffic was taken away.
+    It is over when no alert has been told since the traffic was taken away, for as long as the
+    longest of the plan's windows takes.
     """
     rollout = await tools.store.transact(
         lambda conn: transitions.load(conn, tools.rollouts, response.rollout_id)
@@ -52,15 +53,16 @@ async def unresolved(tools: Tools, _place: ServiceTarget, response: Response) ->
     if rollout.phase is not Phase.PAUSED:
         return "", f"it is {rollout.phase.replace('_', ' ')} now"
     back_at, seen_at = response.back_at, rollout.measured_at
-    if back_at is None or seen_at is None or seen_at - back_at < QUIET:
-        return f"less than {format_duration(QUIET)} has been seen since", ""
+    quiet = max([QUIET, *(each.window or QUIET for each in rollout.the_plan.all_alerts)])
+    if back_at is None or seen_at is None or seen_at - back_at < quiet:
+        return f"less than {format_duration(quiet)} has been seen since", ""
     names = {alert.id: alert.text for alert in rollout.the_plan.all_alerts}
     active = [names.get(each, each) for each in rollout.alerts]
     if rollout.blind_since is not None:
         return "nothing can be seen", ""
     if active or alarms(rollout, "critical"):
         return f"still: {', '.join(active) or 'critical alarms'}", ""
-    return "", f"no alert at {format_weight(rollout.weight)}"
+    return "", f"no alert at {format_weight(rollout.weight)} for {format_duration(quiet)}"
 
 
 def _out_of_place(found: Observation, previous: str) -> str:

@@ -14,9 +14,10 @@ import httpx
 import msgspec
 from msgspec import Meta
 
-from bot.domain.plan_terms import Closed, Duration
+from bot.domain.plan_terms import Closed, Duration, Name
 from bot.domain.samples import Probe, Reading, Sample, Track, Unknown
 from bot.domain.units import format_duration, parse_duration
+from bot.metrics.outside import CheckOptions, Outside
 from bot.ports import MetricQuery, MetricSource, PermanentError
 
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s]+$")]
@@ -27,13 +28,15 @@ class ProbeOptions(Closed, frozen=True, kw_only=True, tag="probe", tag_field="ki
 
     health, ready: the two endpoints; {candidate}, {current}, {version} are filled in as for
         Prometheus, so that each side can be asked by itself. timeout: a slower answer is a failure.
-    max_age: an answer whose own timestamp is older says nothing.
+    max_age: an answer whose own timestamp is older says nothing. outside: checks from outside, by
+    name (see `bot.metrics.outside`).
     """
 
     health: Url
     ready: Url | Literal[""] = ""
     timeout: Duration = "2s"
     max_age: Duration = "1m"
+    outside: Mapping[Name, CheckOptions] = {}
 
 
 class _Check(msgspec.Struct):
@@ -50,20 +53,23 @@ class _Health(msgspec.Struct):
 
 
 class HealthProbe:
-    """Implements `MetricSource` for metrics of kind probe; the cursor is not used."""
+    """Implements `MetricSource` for metrics of kind probe and for those from outside."""
 
     def __init__(self, options: ProbeOptions, http: httpx.AsyncClient) -> None:
         self._options = options
         self._http = http
         self._timeout = parse_duration(options.timeout).total_seconds()
         self._max_age = parse_duration(options.max_age)
+        self._outside = Outside(options.outside, http)
 
-    async def read(self, query: MetricQuery, cursor: str, now: datetime) -> Reading:  # noqa: ARG002
+    async def read(self, query: MetricQuery, cursor: str, now: datetime) -> Reading:
         """Ask once. `degraded` counts as ok, with the word as detail: it still serves.
 
         A metric's url names the endpoint: `/ready` the one configured as such, `/health` or ""
         the health endpoint, another path its neighbour, and a whole URL itself.
         """
+        if query.metric.outside:
+            return await self._outside.read(query.metric.outside, cursor, now)
         if query.metric.kind != "probe":
             raise PermanentError("only probes are read from a health endpoint", code="bad_query")
         url = _filled(self._url(query.metric.url), query)

@@ -201,11 +201,14 @@ def test_five_critical_alerts_page() -> None:
     ]
 
 
-def test_four_warnings_are_posted() -> None:
+def test_seven_warnings_are_posted() -> None:
     alerts = CANARY.alerts["warning"]
     assert [(seen(each), each.consecutive) for each in alerts] == [
         (above("error_rate", 0.005), 1),
         (above("latency_p99", 1), 1),
+        (("outside_failures", Operator.GREATER_EQUAL, LimitKind.ABSOLUTE, 2), 1),
+        (above("outside_slowness", 2), 1),
+        (above("outside_malformed", 0), 1),
         (below("disk_free", 0.2), 1),
         (below("cache_hit", 0.8), 1),
     ]

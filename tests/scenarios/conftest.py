@@ -17,7 +17,7 @@ from tests.store.fixtures import databases
 
 __all__ = ["databases"]
 
-FIXTURES = frozenset({"world", "crowd"})
+FIXTURES = frozenset({"world", "crowd", "team"})
 """Who asks for one of these gets a loop whose clock jumps."""
 
 

@@ -35,11 +35,11 @@ class Ticking(Seeing):
             await world.bot.engine.apply(rollout.id, ChecksRequested(mary))
             await world.settle()
             rollout = await world.rollout(rollout.id)
-        while rollout.phase is Phase.PREFLIGHT and (item := _next(rollout)) is not None:
+        while rollout.phase is Phase.PREFLIGHT and (item := next_by_hand(rollout)) is not None:
             role = item.by[0] if item.by else "operations"
             person = PEOPLE.get(role, "grace")
             actor = Actor(person, self.user_id(person), item.by or (role,))
-            tick = ItemTicked(actor, item.key, True, item.ask or _number(item.value))
+            tick = ItemTicked(actor, item.key, True, item.ask or a_number(item.value))
             await world.bot.engine.apply(rollout.id, tick)
             rollout = await world.rollout(rollout.id)
         return await world.until(Phase.AWAITING_APPROVAL)
@@ -51,7 +51,7 @@ class Ticking(Seeing):
         shop.current = Installed(release_of(version), 0, now, Counter(now))
 
 
-def _next(rollout: Rollout) -> checklists.Item | None:
+def next_by_hand(rollout: Rollout) -> checklists.Item | None:
     """An item that a person ticks; stages come in their order."""
     for item in checklists.open_required(rollout):
         by_hand = not item.follows and not checklists.automatic(rollout, item)
@@ -60,7 +60,7 @@ def _next(rollout: Rollout) -> checklists.Item | None:
     return None
 
 
-def _number(rule: str) -> str:
+def a_number(rule: str) -> str:
     """A number that satisfies a limit: above `> 80%`, below `< 5ms`."""
     found = re.search(r"([0-9.]+)(.*)", rule)
     if found is None:

@@ -71,7 +71,13 @@ def _house(file: Path, more: tuple[tuple[str, str], ...] = ()) -> Any:
 class World(Ticking):
     """See the module. Made by the fixture `world`; `begin` before anything else."""
 
-    def __init__(self, database_url: str, *, inline: bool = True) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        inline: bool = True,
+        sells: type[RememberedShop] = RememberedShop,
+    ) -> None:
         self.url = database_url
         self.inline = inline
         self.clock = TestClock()
@@ -82,11 +88,11 @@ class World(Ticking):
         self.identity = IDENTITY
         super().__init__(Workspace.practice(self.clock.now, "xoxb-practice", base_url=SLACK))
         self._fill_space()
-        self.shop = RememberedShop(self.clock)
+        self.shop = sells(self.clock)
         self.shops = {
             Target("checkout", "production"): self.shop,
-            Target("checkout", "staging"): RememberedShop(self.clock),
-            Target("payments", "production"): RememberedShop(self.clock),
+            Target("checkout", "staging"): sells(self.clock),
+            Target("payments", "production"): sells(self.clock),
         }
         self.deployer = PracticeDeployer(
             self.shops, secret="a-deployer-secret", now=self.clock.timestamp

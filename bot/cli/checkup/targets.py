@@ -29,6 +29,8 @@ async def target(
         text = f"{plan.name} needs {', '.join(lacking)}, which this backend can't do"
         findings.append(Finding("deployer", where, "fail", text, do))
     for name, metric in sorted(measured_by(plan, place.define).metrics.items()):
+        if metric.outside and not place.outside:
+            continue
         named = msgspec.structs.replace(metric, name=name)
         findings.append(await _metric(place, named, observation, now))
     return findings
