@@ -3,10 +3,10 @@
 import argparse
 from collections.abc import Sequence
 
-from bot.cli import admin, database, doctor, plans, running, starting
+from bot.cli import admin, database, doctor, notices, plans, running, starting
 from bot.cli.shell import FOUND, USAGE, Parser, ProblemError, Run, Shell, UsageError, Verbs
 
-GROUPS = (running, starting, doctor, plans, admin, database)
+GROUPS = (running, starting, doctor, plans, notices, admin, database)
 """Modules whose `add` puts their verbs into the tree, in the order in which help shows them."""
 
 INTERRUPTED = 130

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from bot.domain import duties
+from bot.domain import duties, notice_comms
+from bot.domain.announcements import DraftNotice
 from bot.domain.breaches import LOUD
 from bot.domain.conditions import Condition
 from bot.domain.duties import EndDuties, StartDuty
@@ -35,7 +36,7 @@ class Warn(Effect, frozen=True):
     text: str
 
 
-Following = StartDuty | EndDuties | BeginResponse | ResponseNews | Warn
+Following = StartDuty | EndDuties | BeginResponse | ResponseNews | Warn | DraftNotice
 """What a rollout asks for besides its own effects."""
 
 HOTFIX = "hotfix"
@@ -46,17 +47,19 @@ _SETTLED = frozenset({Phase.ROLLED_BACK, Phase.PAUSED})
 
 def begun(rollout: Rollout, now: datetime) -> Effects:
     """What begins with a new rollout."""
+    drafts = notice_comms.asked(None, rollout, now)
     if rollout.type != HOTFIX:
-        return ()
+        return drafts
     about = f"{rollout.service} {rollout.version} is a hotfix"
-    return duties.started(rollout.the_plan, "hotfix.identified", HOTFIX, about, now)
+    return (*drafts, *duties.started(rollout.the_plan, "hotfix.identified", HOTFIX, about, now))
 
 
 def follow(
     before: Rollout, event: msgspec.Struct, after: Rollout, effects: Effects, now: datetime
 ) -> tuple[Rollout, Effects]:
     """The decision with what follows from it."""
-    effects = (*effects, *_alarms(before, event, after, now))
+    drafts = notice_comms.asked(before, after, now)
+    effects = (*effects, *_alarms(before, event, after, now), *drafts)
     action = _breached(before, event, after, effects)
     if action is not None:
         return _respond(before, event, after, action, effects, now)

@@ -174,13 +174,22 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.stage in OPEN
 
 
+class Later(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that is drafted when its time comes."""
+
+    at: datetime
+    occasion: str
+    facts: Mapping[str, str] = {}
+    source: str = ""
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that is said about one event.
 
     id: of the maintenance or incident. channel: where the team works on it. facts: values of the
     templates' variables, as text. zones, languages: see `Sheet`. owner: the person who is reminded.
     due_at: when the next word is due; reminded: how often that was said since. told: which moments
-    of the maintenance have been acted upon.
+    of the maintenance have been acted upon. later: what is drafted when its time comes.
     """
 
     id: str
@@ -197,6 +206,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due_at: datetime | None = None
     reminded: int = 0
     told: frozenset[str] = frozenset()
+    later: tuple[Later, ...] = ()
     created_at: datetime
     next_check_at: datetime | None = None
     ended_at: datetime | None = None

@@ -66,6 +66,7 @@ def next_due(notice: Notice, cadences: Mapping[str, Cadence], now: datetime) -> 
 def wake(notice: Notice) -> datetime | None:
     """When somebody has to look at it next."""
     times = [at for at in (_overdue_at(notice), *_moments(notice)) if at is not None]
+    times += [each.at for each in notice.later]
     for letter in notice.letters:
         request = letter.request if letter.stage is Stage.REVIEW else None
         if request is not None:

@@ -51,13 +51,20 @@ OCCASIONS: Mapping[str, Occasion] = {
         MAINTENANCE, "maintenance-verifying", _PLANNED | {_S.IN_PROGRESS}, _S.VERIFYING
     ),
     "completed": _of(MAINTENANCE, "maintenance-completed", _PLANNED | _RUNNING, _S.COMPLETED),
-    "success": _of(MAINTENANCE, "release-success", _PLANNED | _RUNNING, _S.COMPLETED),
-    "rolled_back": _of(MAINTENANCE, "release-rolled-back", _PLANNED | _RUNNING, _S.COMPLETED),
+    "success": _of(MAINTENANCE, "release-success", _NONE | _PLANNED | _RUNNING, _S.COMPLETED),
+    "rolled_back": _of(
+        MAINTENANCE,
+        "release-rolled-back",
+        _NONE | _PLANNED | _RUNNING | {_S.COMPLETED},
+        _S.COMPLETED,
+    ),
     "cancelled": _of(MAINTENANCE, "maintenance-cancelled", _PLANNED, _S.CANCELLED),
     "followed_up": _of(
         MAINTENANCE, "release-followed-up", frozenset({_S.COMPLETED}), None, "completed"
     ),
-    "investigating": _of(INCIDENT, "incident-investigating", _NONE | _BROKEN, _S.INVESTIGATING),
+    "investigating": _of(
+        INCIDENT, "incident-investigating", _NONE | _BROKEN | {_S.RESOLVED}, _S.INVESTIGATING
+    ),
     "identified": _of(INCIDENT, "incident-identified", _NONE | _BROKEN, _S.IDENTIFIED),
     "monitoring": _of(INCIDENT, "incident-monitoring", _NONE | _BROKEN, _S.MONITORING),
     "update": _of(INCIDENT, "incident-update", _BROKEN),
@@ -67,7 +74,7 @@ OCCASIONS: Mapping[str, Occasion] = {
     ),
 }
 """Every reason for a message. Forward steps may be left out; only an incident goes back, when a
-repair did not hold."""
+repair did not hold, and a release that is taken back after its end."""
 
 ENDS = frozenset(name for name, each in OCCASIONS.items() if each.to in OVER)
 

@@ -10,7 +10,7 @@ from typing import assert_never
 import msgspec
 
 from bot.domain.events import Effect, Ticked
-from bot.domain.notice import OVER, Letter, Notice, Stage, Status, Writing
+from bot.domain.notice import OVER, Later, Letter, Notice, Stage, Status, Writing
 from bot.domain.notice_approving import anew, closed_words, pressed, sent_back, whisper
 from bot.domain.notice_clock import due_moments, first_due, next_due, overdue, reviews, wake
 from bot.domain.notice_course import OCCASIONS, refusal
@@ -29,7 +29,7 @@ from bot.domain.notice_events import (
     Snoozed,
     TellNotice,
 )
-from bot.domain.notice_facts import write
+from bot.domain.notice_facts import facts_of, write
 from bot.domain.notice_sending import (
     Decision,
     discarded,
@@ -112,8 +112,12 @@ def _or_whisper(
 
 def _drafted(notice: Notice, event: Drafted, now: datetime, writing: Writing) -> Decision:
     """One more message. The same source asks for the same message once."""
-    if event.source and any(letter.source == event.source for letter in notice.letters):
+    known = {letter.source for letter in notice.letters} | {each.source for each in notice.later}
+    if event.source and event.source in known:
         return notice, ()
+    if event.at is not None and event.at > now:
+        later = Later(at=event.at, occasion=event.occasion, facts=event.facts, source=event.source)
+        return msgspec.structs.replace(notice, later=(*notice.later, later)), ()
     refused = refusal(notice.kind, _reached(notice, event.occasion), event.occasion)
     if refused is not None:
         return whisper(notice, event.actor, refused)
@@ -164,10 +168,11 @@ def _edited(notice: Notice, event: Edited, now: datetime, writing: Writing) -> D
     letter = notice.letter(event.number)
     if letter is None or not letter.open:
         return whisper(notice, event.actor, closed_words(letter))
-    facts = {**letter.facts, **{name: text.strip() for name, text in event.facts.items()}}
-    same = {n: t for n, t in facts.items() if t} == {n: t for n, t in letter.facts.items() if t}
-    if same and letter.words:
+    given = {name: text.strip() for name, text in event.facts.items()}
+    known = facts_of(notice, letter, writing)
+    if all(known.get(name, "") == text for name, text in given.items()):
         return whisper(notice, event.actor, "Nothing was changed.")
+    facts = {**letter.facts, **given}
     authors = tuple(dict.fromkeys((*letter.authors, event.actor.person)))
     changed = anew(
         notice, msgspec.structs.replace(letter, facts=facts, authors=authors), now, writing
@@ -203,11 +208,29 @@ def _ticked(notice: Notice, now: datetime, writing: Writing) -> Decision:
     for step in (reviews, overdue):
         notice, more = step(notice, now)
         effects += more
+    for each in notice.later:
+        if each.at <= now:
+            notice, more = _come(notice, each, now, writing)
+            effects += more
     notice, come = due_moments(notice, now)
     for name in come:
         notice, more = _moment(notice, name, now, writing)
         effects += more
     return notice, effects
+
+
+def _come(notice: Notice, later: Later, now: datetime, writing: Writing) -> Decision:
+    """What was put off until now."""
+    left = tuple(each for each in notice.later if each != later)
+    less = msgspec.structs.replace(notice, later=left)
+    drafted, effects = _drafted(
+        less, Drafted(THE_BOT, later.occasion, later.facts, later.source), now, writing
+    )
+    number = len(drafted.letters) - 1
+    if drafted.letters == notice.letters:
+        return drafted, ()
+    text = f"It is time for this word about {notice.title}; it waits for a person."
+    return drafted, (*effects, TellNotice(number, text, broadcast=True))
 
 
 def _moment(notice: Notice, name: str, now: datetime, writing: Writing) -> Decision:

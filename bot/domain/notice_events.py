@@ -1,6 +1,7 @@
 """What can happen to a notice (past tense), and what it asks to be done (imperative)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -15,12 +16,13 @@ class NoticeEvent(msgspec.Struct, frozen=True, tag=True):
 
 
 class Drafted(NoticeEvent, frozen=True):
-    """Somebody, or the bot, has a next message to say."""
+    """Somebody, or the bot, has a next message to say. at: when it is to be drafted, None: now."""
 
     actor: Actor
     occasion: str
     facts: Mapping[str, str] = {}
     source: str = ""
+    at: datetime | None = None
 
 
 class Edited(NoticeEvent, frozen=True):

@@ -38,10 +38,11 @@ def facts_of(notice: Notice, letter: Letter, writing: Writing) -> dict[str, str]
     }
     found = {**place, **writing.known, **notice.facts, **promised, **letter.facts}
     known = {name: text.strip() for name, text in found.items() if text.strip()}
-    return {**_durations(known), **known}
+    return {**durations(known), **known}
 
 
-def _durations(facts: Mapping[str, str]) -> dict[str, str]:
+def durations(facts: Mapping[str, str]) -> dict[str, str]:
+    """How long it took, or is to take, in words; empty while an end is not known."""
     for first, last in (("detected_at", "restored_at"), ("starts_at", "ends_at")):
         begins, ends = instant(facts.get(first, "")), instant(facts.get(last, ""))
         if begins is not None and ends is not None and begins < ends:

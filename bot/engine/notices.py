@@ -19,6 +19,7 @@ from bot.domain.notice_events import (
     ShowLetter,
     TellNotice,
 )
+from bot.domain.notice_facts import ONCE
 from bot.domain.people import THE_BOT, Actor
 from bot.engine import transitions
 from bot.engine.engine import Part, Tools
@@ -143,7 +144,7 @@ def draft(
     if rows.exists(conn, blank.id):
         return transitions.apply(conn, kind, blank.id, event, now)
     first, effects = begin(blank, event, now, writing)
-    if not first.letters:
+    if not first.letters and not first.later:
         return transitions.Applied(blank, blank, changed=False, effects=effects)
     detail = {"occasion": event.occasion, "facts": dict(event.facts)}
     return transitions.create(conn, kind, first, effects, now, actor=event.actor, detail=detail)
@@ -161,7 +162,7 @@ class _Asked:
         """Once per effect, however often it is performed: a letter knows what asked for it."""
         effect: DraftNotice = work.effect
         about = work.aggregate
-        facts = dict(effect.facts)
+        facts = _spelled(effect.facts)
         blank = Notice(
             id=effect.event,
             kind=effect.kind,
@@ -169,21 +170,33 @@ class _Asked:
             environment=getattr(about, "environment", ""),
             channel=getattr(about, "channel", "") or self._tools.catalogue.channels.default,
             owner=_owner(about),
-            facts=facts,
+            facts={name: text for name, text in facts.items() if name not in ONCE},
             zones=self._publishing.zones,
             languages=self._publishing.languages,
             created_at=self._tools.clock.now(),
         )
-        event = Drafted(THE_BOT, effect.occasion, facts, source=work.row.key)
+        source = effect.once or work.row.key
+        event = Drafted(THE_BOT, effect.occasion, facts, source, effect.at)
         writing = self._publishing.writing
         await self._tools.store.transact(
             lambda conn: draft(conn, self._kind, blank, event, writing)
         )
 
 
+_OTHERWISE = {"update": "message", "resolved_at": "restored_at"}
+"""What others call a value, and what templates call it."""
+
+_COMPUTED = frozenset({"status", "duration", "service", "environment"})
+"""Values that a notice tells by itself, at the time when it is written."""
+
+
+def _spelled(facts: Mapping[str, str]) -> dict[str, str]:
+    return {_OTHERWISE.get(n, n): text for n, text in facts.items() if n not in _COMPUTED}
+
+
 def _owner(about: Any) -> Actor:
     """Whoever asked for a release looks after what is said about it."""
-    for name in ("commander", "owner", "requested_by"):
+    for name in ("declared_by", "requested_by"):
         found = getattr(about, name, None)
         if isinstance(found, Actor):
             return found

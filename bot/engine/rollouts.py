@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping
 
 from bot.domain.aftermath import Following
+from bot.domain.announcements import DraftNotice
 from bot.domain.approvals import Request
 from bot.domain.decisions import decide
 from bot.domain.duties import EndDuties, StartDuty
@@ -194,7 +195,7 @@ def _route(rollout: Rollout, effect: Any, pace: timedelta) -> Route:
         case AskSigners():
             # After an outage people are asked once, not once for every reminder that was due.
             return Route("work", f"ask:{rollout.id}:{effect.purpose}", latest=True)
-        case StartDuty() | EndDuties() | BeginResponse() | ResponseNews():
+        case StartDuty() | EndDuties() | BeginResponse() | ResponseNews() | DraftNotice():
             # What ends something comes after what begins it.
             return Route("work", f"following:{rollout.id}")
         case RefreshHomes():

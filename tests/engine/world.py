@@ -15,7 +15,7 @@ from bot.domain.people import Actor
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import compile_plan
 from bot.domain.rollout import Phase, Rollout
-from bot.engine import aftercare, duties, incidents
+from bot.engine import aftercare, duties, incidents, notices
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.directory import Home
 from bot.engine.engine import Engine, Options, Part, Tools
@@ -26,9 +26,11 @@ from bot.ports import Message, Posted
 from bot.slack.aftercare import AftercareCards
 from bot.slack.alerts import DutyCards
 from bot.slack.incidents import IncidentCards
+from bot.slack.notices import NoticeCards
 from bot.store import tables
 from bot.store.database import Store
 from bot.store.queries import audit, outbox
+from tests.domain.notice_world import WRITING
 from tests.fakes.chat import FakeChat
 from tests.fakes.deployer import FakeDeployer
 from tests.fakes.metrics import FakeMetrics
@@ -133,6 +135,7 @@ class World:
             self.chat.member(user_id)
         self.chat.groups["S0OPS"] = frozenset({"U0GRACE"})
         self.catalogue = self._catalogue()
+        self.publishing = notices.Publishing(writing=WRITING)
         self.means = Means(rules=IncidentsDocument(on_rollback=False))
         self.engine = self.build()
 
@@ -183,6 +186,7 @@ class World:
             *duties.parts(tools, DutyCards({})),
             *aftercare.parts(tools, AftercareCards({})),
             *incidents.parts(tools, IncidentCards({}), self.means),
+            *notices.parts(tools, NoticeCards({}), self.publishing),
         )
 
     async def _handle(self, intent: Intent) -> None:
@@ -276,7 +280,7 @@ class World:
 
 def _let_half_a_minute_pass(conn: Connection) -> None:
     """PostgreSQL goes by its own clock, which no test can turn: the leases are moved instead."""
-    for table in (tables.rollout, tables.outbox, tables.inbox):
+    for table in (tables.rollout, tables.notice, tables.outbox, tables.inbox):
         held = update(table).where(table.c.lease_until.is_not(None))
         conn.execute(held.values(lease_until=NOON - timedelta(days=3650)))
 
