@@ -4,17 +4,21 @@ The mails are real ones: composed, sent over SMTP and read back by Python's own 
 them lie under build/mails afterwards, for people to look at.
 """
 
+from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import pytest
 from playwright.async_api import Browser
 
 from bot.domain.addresses import sender
+from bot.domain.notice import Sheet
 from bot.domain.secret import Secret
+from bot.notice_templates import load
 from bot.outbound.mail import Mail, server
+from bot.ports import Announcement
 from tests.fakes.mailbox import mailbox
 from tests.outbound.announced import INCIDENT, MAINTENANCE, NOW, Book
 
@@ -25,7 +29,7 @@ LONG = "a_name_without_any_place_to_break_it_" * 6
 LINK = "https://bot.example.com/unsubscribe?t=YWRhQGV4YW1wbGUuY29tCmNoZWNrb3V0.c2lnbmF0dXJl"
 
 
-async def sent(said: Any) -> EmailMessage:
+async def sent(said: Announcement) -> EmailMessage:
     """The mail as it arrived."""
     async with mailbox() as box:
         mail = Mail(
@@ -48,13 +52,44 @@ def part(letter: EmailMessage, kind: str) -> str:
     return text
 
 
+def written() -> Announcement:
+    """A maintenance in the words of the built-in template."""
+    values = {
+        "title": "the query service",
+        "impact": "queries may fail for some minutes",
+        "features": f"Queries: about 10 min\n{LONG}",
+        "starts_at": "2026-03-03T09:00:00+00:00",
+        "ends_at": "2026-03-03T10:00:00+00:00",
+        "duration": "1 h",
+        "support": "support@acme.example",
+        "status_page": "https://status.acme.example",
+    }
+    zones = ("America/Los_Angeles", "Europe/Berlin")
+    sheet = Sheet(template="maintenance-scheduled", values=values, zones=zones, languages=("en",))
+    made = load(()).render(sheet)
+    assert made.problems == ()
+    (words,) = made.words
+    return msgspec.structs.replace(
+        MAINTENANCE, subject=words.subject, text=words.text, html=words.html
+    )
+
+
+def fragment() -> Announcement:
+    """A maintenance whose HTML is no whole page."""
+    html = f"{MAINTENANCE.html}<ul><li>Payments</li><li>{LONG}</li></ul>"
+    return msgspec.structs.replace(MAINTENANCE, html=html)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1000])
+@pytest.mark.parametrize("said", [fragment, written], ids=lambda made: made.__name__)
 async def test_the_html_of_a_mail_is_read_without_scrolling_sideways(
-    browser: Browser, scheme: Literal["light", "dark"], width: int
+    browser: Browser,
+    scheme: Literal["light", "dark"],
+    width: int,
+    said: Callable[[], Announcement],
 ) -> None:
-    html = f"{MAINTENANCE.html}<ul><li>Payments</li><li>{LONG}</li></ul>"
-    letter = await sent(msgspec.structs.replace(MAINTENANCE, html=html))
+    letter = await sent(said())
     context = await browser.new_context(
         viewport={"width": width, "height": 700}, color_scheme=scheme, java_script_enabled=False
     )
@@ -62,9 +97,9 @@ async def test_the_html_of_a_mail_is_read_without_scrolling_sideways(
     await page.set_content(part(letter, "html"))
     link = page.get_by_role("link", name="Unsubscribe")
     assert await link.get_attribute("href") == LINK
-    assert await page.title() == MAINTENANCE.subject
+    assert await page.title() == letter["Subject"]
     PICTURES.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=PICTURES / f"html-{scheme}-{width}.png")
+    await page.screenshot(path=PICTURES / f"{said.__name__}-{scheme}-{width}.png")
     size = await page.locator("html").evaluate("e => [e.scrollWidth, e.clientWidth]")
     await context.close()
     assert size[0] <= size[1]
