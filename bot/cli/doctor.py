@@ -99,7 +99,7 @@ async def examine(
     wanted = {of.plan: plans.get(of.plan) for of in settings.config.services.values()}
     if identity is not None:
         findings += slack.scopes(identity, catalogue)
-        findings += await slack.channels(web, identity, catalogue)
+        findings += await slack.channels(web, identity, catalogue, made.standups)
         where = Home(identity.team_id, identity.enterprise_id)
         able, told = await people.accounts(chat, catalogue, where)
         held, groups = await people.holders(chat, catalogue, where, able)

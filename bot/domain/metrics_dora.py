@@ -84,7 +84,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A commit that came with a deployment; merges are none."""
+    """A commit that came with a deployment. sha: a name of it that no other has."""
 
     sha: str
     committed_at: datetime

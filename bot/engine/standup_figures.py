@@ -3,7 +3,7 @@
 Only production counts: the environment of that name, or the only one that a service has.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -12,10 +12,11 @@ from sqlalchemy import Connection
 from bot.domain.holds import HOTFIX
 from bot.domain.metrics_dora import Change, Deployment, Incident, linked, report
 from bot.domain.metrics_dora import Report as Figures
+from bot.domain.release_record import Record
 from bot.domain.response import Response
 from bot.domain.rollout import Phase, Rollout
 from bot.engine.kinds import AnyKind
-from bot.store.queries import audit, reports, standups
+from bot.store.queries import audit, standups
 
 PRODUCTION = "production"
 WEEK = timedelta(weeks=1)
@@ -30,22 +31,32 @@ ChangeSource = Callable[[Connection, Sequence[str]], Sequence[Change]]
 """Reads the commits that came with deployments, by their ids."""
 
 _RESPONSES = msgspec.json.Decoder(Response)
+_RECORDS = msgspec.json.Decoder(Record)
 
 
-def no_changes(_conn: Connection, _ids: Sequence[str]) -> Sequence[Change]:
-    """Where commits are not known, nothing is said about lead times."""
-    return ()
+def recorded_changes(conn: Connection, ids: Sequence[str]) -> Sequence[Change]:
+    """The commits that the records of releases know; nothing where no code host told them."""
+    found = [_RECORDS.decode(row["state"]) for row in standups.records_of(conn, ids)]
+    return [
+        Change(f"{record.id}:{number}", at, record.id)
+        for record in found
+        for number, at in enumerate(record.committed_at)
+    ]
 
 
 def reported_incidents(
     conn: Connection, places: Sequence[Place], since: datetime
 ) -> Sequence[Incident]:
-    """Incidents that were reported on services. When one ended is not kept there."""
+    """Incidents that were reported on services."""
     return [
-        Incident(id=each.id, place=" ".join(place), detected_at=each.at)
+        Incident(
+            id=row["id"],
+            place=" ".join(place),
+            detected_at=row["at"],
+            restored_at=None if row["open"] else row["noted_at"],
+        )
         for place in places
-        for each in reports.since(conn, *place, since)
-        if each.source == "incident"
+        for row in standups.incidents_reported(conn, *place, since)
     ]
 
 
@@ -53,7 +64,12 @@ class Sources(msgspec.Struct, frozen=True):
     """Where the figures come from besides the rollouts."""
 
     incidents: tuple[IncidentSource, ...] = (reported_incidents,)
-    changes: ChangeSource = no_changes
+    changes: ChangeSource = recorded_changes
+
+
+def told_already(id_: str, ids: Collection[str]) -> bool:
+    """Whether a report is that of an incident which is known itself: it is called INC-1:major."""
+    return id_.rpartition(":")[0] in ids
 
 
 def production(places: Sequence[Place]) -> list[Place]:
@@ -80,7 +96,9 @@ def figures(
     """The figures of these places in the time up to `ends`. kind: of rollouts."""
     counted, since = production(places), ends - span - BEFORE
     deployments = deployments_of(conn, kind, counted, since)
-    incidents = [each for read in sources.incidents for each in read(conn, counted, since)]
+    heard = [each for read in sources.incidents for each in read(conn, counted, since)]
+    known = {each.id for each in heard}
+    incidents = [each for each in heard if not told_already(each.id, known)]
     changes = sources.changes(conn, [each.id for each in deployments])
     return report(*linked(deployments, incidents), changes, ends - span, ends)
 

@@ -14,6 +14,7 @@ from bot.domain.duties import ROOT_CAUSE, Duty
 from bot.domain.reports import words
 from bot.domain.response import Response
 from bot.domain.standup_state import Issue
+from bot.engine.standup_figures import told_already
 from bot.store.queries import reports, standups
 
 
@@ -101,7 +102,8 @@ def reported(conn: Connection, scope: Scope) -> list[Found]:
             detail = f": {report.detail}" if report.detail else ""
             what = f"{words(report.source)} {words(report.kind)}{detail}"
             over = not report.open
-            issue = Issue(report.at, what, fix="it is over" if over else "", over=over)
+            fix = "it is over" if over else ""
+            issue = Issue(report.at, what, fix=fix, over=over, id=report.id)
             found.append(Found(issue, service, environment))
     return found
 
@@ -111,7 +113,9 @@ READERS: tuple[IssueReader, ...] = (responses, reported)
 
 def issues(conn: Connection, scope: Scope, readers: Sequence[IssueReader]) -> list[Found]:
     """All that went wrong, oldest first."""
-    found = [each for reader in readers for each in reader(conn, scope)]
+    heard = [each for reader in readers for each in reader(conn, scope)]
+    known = {each.issue.id for each in heard}
+    found = [each for each in heard if not told_already(each.issue.id, known)]
     return sorted(found, key=lambda each: each.issue.at)
 
 

@@ -49,7 +49,7 @@ OFTEN = timedelta(minutes=1)
 """How often it is looked whether something has changed about when standups are held."""
 
 SOURCES = Sources((reported_incidents, incident_records))
-"""Where the figures of delivery come from. Whoever knows commits replaces `changes`."""
+"""Where the figures of delivery come from besides the releases."""
 
 StandupKind = Kind[Standup, Any]
 MakeEvent = Callable[[Rollout, str], RolloutEvent]

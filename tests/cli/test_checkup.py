@@ -8,6 +8,7 @@ import pytest
 from bot.cli.checkup import home, people, slack, targets
 from bot.cli.checkup.finding import Finding, worst
 from bot.domain.plan import Plan
+from bot.domain.standup_calendar import Series
 from bot.engine.catalogue import Catalogue, Channels, ServiceTarget
 from bot.plans import library
 from bot.ports import (
@@ -125,6 +126,8 @@ def test_a_channel_is_named_once_with_all_it_is_for() -> None:
     service = msgspec.structs.replace(place(FakeDeployer()), channel="C0A")
     catalogue = Catalogue(channels=channels, targets={("checkout", "production"): service})
     assert slack.configured_channels(catalogue) == {"C0A": "default, checkout", "C0B": "critical"}
+    series = Series(channel="C0S", plan="quickstart", zone="UTC", times=())
+    assert slack.configured_channels(catalogue, [series])["C0S"] == "standup"
 
 
 def test_a_slack_that_says_nothing_about_scopes_is_a_warning() -> None:

@@ -16,6 +16,8 @@ from bot.domain.incident_terms import Severity
 from bot.domain.people import Actor
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import compile_plan
+from bot.domain.release_record import Record
+from bot.domain.reports import Report
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.samples import Track
 from bot.domain.standup_calendar import Series
@@ -24,10 +26,11 @@ from bot.engine import standups, transitions
 from bot.engine.catalogue import Catalogue
 from bot.engine.engine import Part, Tools
 from bot.engine.incidents import incident_kind
+from bot.engine.release_records import record_kind
 from bot.slack.standups import StandupCards
 from bot.store import tables
 from bot.store.database import Store
-from bot.store.queries import aggregates, audit
+from bot.store.queries import aggregates, audit, reports
 from tests.engine.world import DOCUMENT, World
 
 ADA = Actor("ada", "U0ADA", ("security",))
@@ -326,6 +329,8 @@ async def test_an_incident_is_told_with_what_was_done_and_counts_among_the_figur
     )
     kind = incident_kind()
     await office.store.transact(lambda c: transitions.create(c, kind, incident, (), now))
+    heard = Report("major", "INC-1:major", now, "carts are empty", source="incident")
+    await office.store.transact(lambda c: reports.keep(c, "shop", "production", heard, now))
     office.clock.advance(600)
     done = Resolved(ADA, "the cache was filled")
     await office.store.transact(
@@ -339,3 +344,51 @@ async def test_an_incident_is_told_with_what_was_done_and_counts_among_the_figur
     told = await office.holding.figures(held, 7 * DAY)
     assert "Failed deployments: 1 of 1" in told[3]
     assert "Recovery of failed deployments: median 10m of 1 recovery" in told
+
+
+@pytest.mark.thorough
+@pytest.mark.requirement("X-33", "B-117")
+async def test_instants_are_kept_in_utc_and_shown_in_the_zone_of_the_standup(
+    inline_store: Store,
+) -> None:
+    Office.series = (
+        Series(channel="C0ALL", plan="daily", zone="America/Los_Angeles", times=(time(9),)),
+    )
+    office = Office(inline_store)
+    Office.series = ()
+    await office.at("12:00")
+    await office.at("17:00")  # a Sunday in Los Angeles
+    await office.at("17:00")
+    (said,) = office.posted()
+    assert "Mon 23 Nov, 09:00 America/Los_Angeles" in said
+    (standup,) = await office.holding.newest("C0ALL")
+    assert standup.created_at.isoformat() == "2026-11-23T17:00:00+00:00"
+    assert standup.next_at is not None
+    assert standup.next_at.isoformat() == "2026-11-24T17:00:00+00:00"
+
+
+@pytest.mark.thorough
+@pytest.mark.requirement("S-094")
+async def test_the_lead_time_is_that_of_the_commits_which_the_record_of_a_release_knows(
+    office: Office,
+) -> None:
+    await office.under_way("5s")
+    await office.until(Phase.JUDGING)
+    await office.engine.apply("r1", AdvanceRequested(ADA, "fine"))
+    await office.until(Phase.SOAKING)
+    live = (await office.rollout()).marks[-1].applied_at
+    record = Record(
+        id="r1",
+        service="shop",
+        environment="production",
+        version="v2",
+        created_at=live,
+        committed_at=(live - 3 * HOUR, live - HOUR),
+    )
+    await office.store.transact(
+        lambda c: transitions.create(c, record_kind(), record, (), office.clock.now())
+    )
+    office.clock.advance(60)
+    (held,) = await office.holding.here("C0SHOP")
+    told = await office.holding.figures(held, 7 * DAY)
+    assert told[1] == "Lead time of changes: median 2h of 2 changes"

@@ -1,12 +1,13 @@
 """Whether Slack takes the token, what it lets the bot do, and where the bot can post."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cli.checkup.finding import Finding
+from bot.domain.standup_calendar import Series
 from bot.engine.catalogue import Catalogue
 from bot.ports import PermanentError, TemporaryError
 from bot.slack.client import Identity, SlackChat
@@ -74,7 +75,7 @@ def scopes(identity: Identity, catalogue: Catalogue | None) -> Iterator[Finding]
         yield Finding("slack", "scopes", "ok", f"has {', '.join(NEEDED)}")
 
 
-def configured_channels(catalogue: Catalogue) -> Mapping[str, str]:
+def configured_channels(catalogue: Catalogue, standups: Sequence[Series] = ()) -> Mapping[str, str]:
     """channel id -> what it is for."""
     found: dict[str, list[str]] = {}
     named = catalogue.channels
@@ -83,15 +84,18 @@ def configured_channels(catalogue: Catalogue) -> Mapping[str, str]:
         ("critical", named.critical),
         ("warning", named.warning),
         *((target.service, target.channel) for target in catalogue.targets.values()),
+        *(("standup", series.channel) for series in standups),
     ):
         if channel and use not in found.setdefault(channel, []):
             found[channel].append(use)
     return {channel: ", ".join(uses) for channel, uses in found.items()}
 
 
-async def channels(web: AsyncWebClient, identity: Identity, catalogue: Catalogue) -> list[Finding]:
+async def channels(
+    web: AsyncWebClient, identity: Identity, catalogue: Catalogue, standups: Sequence[Series] = ()
+) -> list[Finding]:
     """Whether each configured channel exists and the bot can post there."""
-    wanted = configured_channels(catalogue)
+    wanted = configured_channels(catalogue, standups)
     if not wanted:
         return []
     if identity.scopes and not identity.scopes.intersection(LOOK):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, or_, select
 
-from bot.store.tables import duty, incident, response, rollout, standup
+from bot.store.tables import duty, incident, record, report, response, rollout, standup
 
 
 def newest(conn: Connection, series: str, limit: int = 5) -> Sequence[RowMapping]:
@@ -60,3 +60,17 @@ def incidents_since(
     statement = select(incident).where(incident.c.service.in_(services), fresh)
     ordered = statement.order_by(incident.c.created_at, incident.c.id)
     return conn.execute(ordered).mappings().all()
+
+
+def records_of(conn: Connection, ids: Sequence[str]) -> Sequence[RowMapping]:
+    """The records of these rollouts."""
+    return conn.execute(select(record).where(record.c.id.in_(ids))).mappings().all()
+
+
+def incidents_reported(
+    conn: Connection, service: str, environment: str, since: datetime
+) -> Sequence[RowMapping]:
+    """The incidents that were reported there since then; of one that is over, noted_at is when."""
+    here = (report.c.service == service) & (report.c.environment == environment)
+    statement = select(report).where(here, report.c.source == "incident", report.c.at >= since)
+    return conn.execute(statement.order_by(report.c.at, report.c.id)).mappings().all()
