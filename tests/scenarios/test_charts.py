@@ -59,6 +59,7 @@ async def test_each_wave_has_its_picture(world: World) -> None:
     assert [f"wave {n} of 4" in text for n, text in enumerate(texts, 1)] == [True] * 4
 
 
+@pytest.mark.thorough
 async def test_without_the_scope_nothing_is_uploaded(world: World) -> None:
     await rolled_back(world)
     assert not world.space.uploads

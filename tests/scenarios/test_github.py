@@ -93,6 +93,7 @@ async def test_a_release_from_its_branch_to_its_rollback(world: World, tmp_path:
     assert world.said(f"Back on prod-v1.0.0 ({far.at('tags/prod-v1.0.0')[:7]})")
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("W-030", "X-36")
 async def test_what_is_on_no_branch_for_production_is_refused(world: World, tmp_path: Path) -> None:
     far = await with_github(world, tmp_path)
@@ -104,6 +105,7 @@ async def test_what_is_on_no_branch_for_production_is_refused(world: World, tmp_
     assert (await world.start("v1.2.0")).phase is Phase.AWAITING_APPROVAL
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("S-012", "S-013", "X-36")
 async def test_staging_is_released_from_its_branch_and_signed_by_people(
     world: World, tmp_path: Path

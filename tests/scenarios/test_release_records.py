@@ -25,6 +25,7 @@ async def standings(world: World) -> list[tuple[str, str]]:
     return [(record.version, record.standing.value) for record in await recorded(world)]
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("X-27", "C-076")
 async def test_one_version_is_active_and_the_one_before_it_superseded(world: World) -> None:
     await world.release("v1.2.0")
