@@ -9,6 +9,7 @@ import msgspec
 
 from bot.domain.decisions import begin
 from bot.domain.documents import nearest
+from bot.domain.notice_comms import on_its_day
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import measured_by, paced_for
 from bot.domain.planned import asks_at, first_day
@@ -194,7 +195,7 @@ async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) ->
         labels=labels,
     )
     rollout = msgspec.structs.replace(rollout, change=given.get("change"), planned_at=first)
-    await context.engine.create(rollout, effects)
+    await context.engine.create(rollout, on_its_day(rollout, effects))
     said = f"Asked for {target.service} {version} (`{rollout.id}`). The card shows the rest."
     outlook = await context.engine.holds.of_asked(asked_by(rollout))
     expires = (asks_at(rollout) or context.now()) + plan.approval.expires

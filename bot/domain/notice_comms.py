@@ -4,10 +4,11 @@
 is a maintenance of its own: announced, begun, phase by phase, done or taken back, looked back upon.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.announcements import DraftNotice
+from bot.domain.events import Effect
 from bot.domain.plan_sections import CommDocument
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.units import format_weight, parse_duration
@@ -23,7 +24,7 @@ def asked(before: Rollout | None, after: Rollout, now: datetime) -> tuple[DraftN
     if not comms or (before is not None and before.phase is after.phase):
         return ()
     if before is None:
-        return tuple(_draft(after, "announced", at=None) for _ in _early(comms))
+        return tuple(_draft(after, "announced", at=_ahead(after, comm)) for comm in _early(comms))
     match after.phase:
         case Phase.SOAKING if before.phase is Phase.SHIFTING:
             return _at_wave(after, comms)
@@ -35,8 +36,21 @@ def asked(before: Rollout | None, after: Rollout, now: datetime) -> tuple[DraftN
             return ()
 
 
+def on_its_day(rollout: Rollout, effects: Sequence[Effect]) -> tuple[Effect, ...]:
+    """What a new release asks for, once it is known when it is planned for."""
+    rest = (effect for effect in effects if not isinstance(effect, DraftNotice))
+    return (*rest, *asked(None, rollout, rollout.created_at))
+
+
 def _early(comms: tuple[CommDocument, ...]) -> list[CommDocument]:
     return [comm for comm in comms if comm.at.startswith("-")][:1]
+
+
+def _ahead(rollout: Rollout, comm: CommDocument) -> datetime | None:
+    """So long before the time that is set for the release; at once where none is."""
+    if rollout.planned_at is None:
+        return None
+    return rollout.planned_at - parse_duration(comm.at.removeprefix("-"))
 
 
 def _began(rollout: Rollout) -> bool:
@@ -81,10 +95,11 @@ def _taken_back(rollout: Rollout, now: datetime) -> dict[str, str]:
 def _draft(
     rollout: Rollout, occasion: str, *, at: datetime | None, facts: Mapping[str, str] | None = None
 ) -> DraftNotice:
+    begins = rollout.planned_at or rollout.opens_at
     known = {
         "title": f"{rollout.service} {rollout.version}",
         "version": rollout.version,
-        **({"starts_at": rollout.opens_at.isoformat()} if rollout.opens_at is not None else {}),
+        **({"starts_at": begins.isoformat()} if begins is not None else {}),
         **({"release_notes": rollout.note} if rollout.note else {}),
         **(facts or {}),
     }

@@ -7,9 +7,9 @@ import pytest
 
 from bot.domain.announcements import DraftNotice
 from bot.domain.decisions import begin
-from bot.domain.notice_comms import asked
+from bot.domain.notice_comms import asked, on_its_day
 from bot.domain.plan import Plan
-from bot.domain.rollout import Phase, Rollout
+from bot.domain.rollout import Phase
 from bot.plans import library
 from tests.domain.builders import ADA, NOW, completed, in_phase, plan, shifting, soaking
 
@@ -50,7 +50,8 @@ def test_a_release_that_is_asked_for_is_announced_with_what_the_document_lists()
         now=NOW,
     )
     assert drafts(effects) == [("announced", None)]
-    assert isinstance(rollout, Rollout)
+    planned = msgspec.structs.replace(rollout, planned_at=NOW + 2 * WEEK)
+    assert drafts(on_its_day(planned, effects)) == [("announced", NOW + WEEK)]
 
 
 @pytest.mark.requirement("P-130")
