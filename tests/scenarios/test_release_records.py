@@ -87,6 +87,7 @@ def kept(folder: Path) -> list[tuple[str, str]]:
     return [(each["version"], each["status"]) for each in found]
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("X-27", "C-068", "C-071", "C-072", "C-076")
 async def test_files_and_the_deployer_say_what_the_records_say(
     world: World, tmp_path: Path
