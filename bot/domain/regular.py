@@ -10,11 +10,14 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.events import PostThread
 from bot.domain.plan import Cadence, Meeting, Wave
+from bot.domain.reports import literal
 from bot.domain.rollout import Rollout
 from bot.domain.steps import change
 from bot.domain.units import format_duration
 
 STATUS = "status"
+ON_CALL = "on_call"
+"""The role of `standby` whose holders are named: the item `on-call` of a checklist says who."""
 
 
 def due(rollout: Rollout, now: datetime) -> tuple[Rollout, tuple[PostThread, ...]]:
@@ -101,13 +104,23 @@ def beginning(rollout: Rollout, now: datetime) -> tuple[str, ...]:
     """What people should know when the first traffic of a wave is there."""
     if rollout.ramp_step:
         return ()
-    text = " ".join((*_audience(rollout.current_wave), *_standing(rollout.current_wave, now)))
+    wave = rollout.current_wave
+    text = " ".join((*_audience(wave), *_standing(wave, now), *_on_call(rollout)))
     return (text,) if text else ()
 
 
 def _audience(wave: Wave) -> Iterator[str]:
     if wave.audience:
         yield f"For: {wave.audience}."
+
+
+def _on_call(rollout: Rollout) -> Iterator[str]:
+    """Who is on call, where a wave has them stand by: as the item of that name was ticked."""
+    if ON_CALL not in rollout.current_wave.standby:
+        return
+    for key, tick in rollout.items.items():
+        if key.endswith("/on-call") and tick.ok and tick.evidence:
+            yield f"On call: {literal(tick.evidence)}."
 
 
 def _standing(wave: Wave, now: datetime) -> Iterator[str]:

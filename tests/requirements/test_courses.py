@@ -25,7 +25,7 @@ from bot.domain.events import (
 )
 from bot.domain.people import Actor
 from bot.domain.regular import STATUS
-from bot.domain.rollout import MEASURING, Phase
+from bot.domain.rollout import MEASURING, Phase, Tick
 from bot.domain.samples import Counts, Measurement, Sample, Track
 from bot.slack.going_on import choices
 from tests.domain import builders as b
@@ -289,6 +289,20 @@ def test_the_release_manager_alone_says_go_and_says_why() -> None:
     drive.happens(AdvanceRequested(Actor("olga", "U0OLGA", ("release_manager",)), "looks fine"))
     assert any("looks fine" in text for text in drive.posted)
     assert not drive.is_in(Phase.JUDGING) or drive.rollout.wave_opens_at is not None
+
+
+@pytest.mark.requirement("P-058")
+def test_the_team_stands_by_at_25_percent_and_the_post_names_who_is_on_call() -> None:
+    drive = Drive("proofile-staged", "canary")
+    drive.answer_everything()
+    tick = Tick("team/on-call", True, "countersign", drive.now, "Grace, then Alan")
+    drive.rollout = msgspec.structs.replace(drive.rollout, items={tick.gate: tick})
+    drive.serve(proofile.GOOD)
+    drive.let_go_on(proofile.GOOD)
+    assert drive.is_in(Phase.SHIFTING)
+    arrives(drive)
+    said = [text for text in drive.posted if text.startswith("On call stand by until")]
+    assert [text.rpartition(". ")[2] for text in said] == ["On call: Grace, then Alan."]
 
 
 OLGA = Actor("olga", "U0OLGA", ("release_manager",))
