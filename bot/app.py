@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from bot import web
+from bot.calling import lacking as unheard
 from bot.domain import leaving
 from bot.domain.plan_compile import compile_plan
 from bot.engine import aftercare, chores, duties, incidents, notices, release_records, standups
@@ -135,6 +136,7 @@ class Bot:
             lambda: [setup.plans.get(name) for name in setup.plans.names()],
             setup.hooks,
             outside.new_id,
+            self.incidents.alarmed,
         )
         self.web = web.build(self._web_parts(), self._slack_route(identity), None)
         self._running = False
@@ -165,7 +167,7 @@ class Bot:
         return (
             # First: it locks its rows before anybody holds the audit's chain.
             *release_records.parts(tools, self.gallery, self.setup.book),
-            *duties.parts(tools, DutyCards(self.accounts)),
+            *duties.parts(tools, DutyCards(self.accounts), self.setup.means.tickets),
             *aftercare.parts(tools, AftercareCards(self.accounts)),
             *chores.parts(tools, ChoreCards(self.accounts)),
             standup,
@@ -353,7 +355,7 @@ async def serve(settings: Settings, library: PlanLibrary) -> None:
         async with AsyncExitStack() as stack:
             outside = await stack.enter_async_context(real_world())
             made = setup(settings, library, outside)
-            for lacking in silent(settings):
+            for lacking in (*silent(settings), *unheard(settings)):
                 log.warning("%s. %s", lacking.problem, lacking.do)
             bound = stack.enter_context(_bound(settings))
             site = Site(front, bound)

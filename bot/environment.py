@@ -31,6 +31,8 @@ class Secrets:
     github: Secret = NOTHING
     smtp: Secret = NOTHING
     statuspage: Secret = NOTHING
+    pagerduty: Secret = NOTHING
+    webhook: Secret = NOTHING
 
 
 class Variables:
@@ -75,6 +77,8 @@ class Variables:
             smtp=Secret(self.get("COUNTERSIGN_SMTP_URL")),
             github=Secret(self.get("COUNTERSIGN_GITHUB_TOKEN")),
             statuspage=Secret(self.get("COUNTERSIGN_STATUSPAGE_KEY")),
+            pagerduty=Secret(self.get("COUNTERSIGN_PAGERDUTY_KEY")),
+            webhook=Secret(self.get("COUNTERSIGN_WEBHOOK_SECRET")),
         )
 
     def _database(self) -> Secret:

@@ -6,7 +6,7 @@ is stored is carried out once, after a crash too, and however often it is delive
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -41,8 +41,16 @@ class _RefusedError(Exception):
         self.answer = Answer(status, {"error": reason})
 
 
+Alarmed = Callable[[str, str, HookFired], Awaitable[None]]
+"""Is told of each alert, with its service and environment; doing it again changes nothing."""
+
+
+async def _nobody(_service: str, _environment: str, _fired: HookFired) -> None:
+    return None
+
+
 class Hooks:
-    """See the module. plans: all that there are."""
+    """See the module. plans: all that there are. alarmed: who else is told of alerts."""
 
     def __init__(
         self,
@@ -53,6 +61,7 @@ class Hooks:
         plans: Callable[[], Sequence[Plan]],
         rules: HooksDocument,
         new_id: Callable[[], str],
+        alarmed: Alarmed = _nobody,
     ) -> None:
         self._engine = engine
         self._reporting = reporting
@@ -61,6 +70,7 @@ class Hooks:
         self._plans = plans
         self._rules = rules
         self._new_id = new_id
+        self._alarmed = alarmed
 
     # --- at the door --------------------------------------------------------------------------
 
@@ -183,6 +193,8 @@ class Hooks:
         given = intent.values
         fired = msgspec.convert(given["fired"], HookFired)
         await self._reporting.take(given["service"], given["environment"], fired)
+        if fired.source == "alarm":
+            await self._alarmed(given["service"], given["environment"], fired)
 
     async def gave_up(self, intent: Intent, reason: str) -> None:
         """It could not be carried out: somebody has to know."""

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from bot.bookkeeping import GithubDocument, RecordsDocument, strangers
 from bot.domain.alerts import HooksDocument
+from bot.domain.calling import PagingDocument, TicketsDocument
 from bot.domain.documents import DocumentError, nearest
 from bot.domain.documents import Path as Place
 from bot.domain.freezes import FreezeDocument, LowTrafficDocument, mistakes_in, mistakes_of
@@ -48,6 +49,7 @@ VARIABLES = {
     "smtp": "COUNTERSIGN_SMTP_URL",
     "token": "COUNTERSIGN_GITHUB_TOKEN",
     "api_key": "COUNTERSIGN_STATUSPAGE_KEY",
+    "routing_key": "COUNTERSIGN_PAGERDUTY_KEY",
 }
 """What unknown keys look like that are really secrets, and where these come from."""
 
@@ -126,6 +128,8 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     incidents: IncidentsDocument = IncidentsDocument()
     records: RecordsDocument | None = None
     github: GithubDocument | None = None
+    paging: PagingDocument | None = None
+    tickets: TicketsDocument | None = None
 
 
 @dataclass(frozen=True, slots=True)

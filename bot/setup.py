@@ -17,7 +17,7 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from bot import deployers, metrics
+from bot import calling, deployers, metrics
 from bot.code_host import Repositories
 from bot.domain.alerts import HooksDocument
 from bot.domain.calendar import Window
@@ -42,7 +42,9 @@ from bot.outbound.record_files import RecordFiles
 from bot.outbound.statuspage import Pace
 from bot.plans import PlanLibrary, library
 from bot.ports import AddressBook, MetricQuery, MetricSource, Outlet, PermanentError
+from bot.postmortems import post_mortem
 from bot.publishing import NOBODY, Reach, outlets
+from bot.runbooks import read_runbooks
 from bot.settings import Environment, Settings, load_settings
 from bot.slack.client import new_session
 from bot.telemetry import CountedDeployer, CountedSource, Telemetry
@@ -134,11 +136,22 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         telemetry=telemetry,
         hooks=settings.config.hooks,
         publishers=_publishers(settings, outside),
-        means=Means(rules=settings.config.incidents),
+        means=_means(settings, outside),
         notices=noticing(settings),
         recurring=tuple(_recurring(settings, plans)),
         standups=tuple(map(series_of, settings.config.standups)),
         book=_book(settings),
+    )
+
+
+def _means(settings: Settings, outside: Outside) -> Means:
+    """By what incidents are handled."""
+    return Means(
+        rules=settings.config.incidents,
+        runbooks=read_runbooks(),
+        pager=calling.pager(settings, outside.http, outside.clock),
+        tickets=calling.tickets(settings, outside.http, outside.clock),
+        draft=post_mortem,
     )
 
 

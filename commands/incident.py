@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.domain.events import Whisper
 from bot.domain.incident import (
     COMMANDER,
     ROLES,
@@ -22,8 +21,6 @@ from bot.domain.incident_rules import severity_of
 from bot.domain.incident_terms import Severity
 from bot.domain.incident_words import called, in_order, lasted, line, named
 from bot.domain.people import Actor
-from bot.engine import transitions
-from bot.engine.incident_work import NAME
 from bot.engine.incidents import Opened
 from bot.engine.intents import Intent
 from bot.slack import incident_forms as forms
@@ -33,6 +30,7 @@ from bot.slack.phases import token
 from bot.slack.replies import Reply
 from commands.context import Call, Context, Refuse, Verb, unknown
 from commands.incident_parts import (
+    happen,
     meant,
     new_id,
     person_meant,
@@ -55,20 +53,6 @@ _SEVERITY = Option("severity", "critical, major or minor")
 
 
 # --- what happens to one ----------------------------------------------------------------------
-
-
-async def happen(
-    context: Context, intent: Intent, actor: Actor, id_: str, event: AnyIncidentEvent
-) -> None:
-    """Let something happen to an incident. Refusals go to the person, or are raised."""
-    try:
-        applied = await context.engine.apply(id_, event, kind=NAME, once=intent.id)
-    except transitions.NotFoundError as error:
-        raise Refuse(f"I know no incident `{id_}`. `{context.names.incident} list`.") from error
-    if actor.via == "cli":
-        for effect in applied.effects:
-            if isinstance(effect, Whisper):
-                raise Refuse(effect.text)
 
 
 async def pressed(context: Context, intent: Intent) -> None:

@@ -5,10 +5,15 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.incident import Incident
+from bot.domain.events import Whisper
+from bot.domain.incident import AnyIncidentEvent, Incident
 from bot.domain.incident_rules import severity_of
 from bot.domain.incident_terms import Severity
+from bot.domain.people import Actor
 from bot.domain.units import parse_duration
+from bot.engine import transitions
+from bot.engine.incident_work import NAME
+from bot.engine.intents import Intent
 from commands.context import Call, Context, Refuse, unknown
 
 LONGEST_TITLE = 150
@@ -134,3 +139,17 @@ def due_at(text: str, now: datetime) -> datetime:
     if at <= now:
         raise Refuse(f"{text} is over already.")
     return at
+
+
+async def happen(
+    context: Context, intent: Intent, actor: Actor, id_: str, event: AnyIncidentEvent
+) -> None:
+    """Let something happen to an incident. Refusals go to the person, or are raised."""
+    try:
+        applied = await context.engine.apply(id_, event, kind=NAME, once=intent.id)
+    except transitions.NotFoundError as error:
+        raise Refuse(f"I know no incident `{id_}`. `{context.names.incident} list`.") from error
+    if actor.via == "cli":
+        for effect in applied.effects:
+            if isinstance(effect, Whisper):
+                raise Refuse(effect.text)

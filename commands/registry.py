@@ -11,6 +11,7 @@ from commands import (
     chores,
     holds,
     incident,
+    incident_after,
     looking,
     notices,
     reporting,
@@ -36,7 +37,7 @@ ROLLBACK: Verb = rollback.VERB
 
 FAMILIES: Mapping[str, tuple[Verb, ...]] = {
     "release": RELEASE,
-    "incident": (*incident.VERBS,),
+    "incident": (*incident.VERBS, *incident_after.VERBS),
     "notice": (*notices.VERBS, *subscribers.VERBS),
 }
 """The slash commands that have verbs, by the name that `Names` has for them."""

@@ -74,7 +74,7 @@ async def examine(
     settings: "Settings", plans: "PlanLibrary", outside: "Outside"
 ) -> "list[Finding]":
     """Everything about an installation whose files are sound."""
-    from bot.cli.checkup import home, notices, people, slack, targets
+    from bot.cli.checkup import home, incidents, notices, people, slack, targets
     from bot.cli.checkup.code import code
     from bot.cli.checkup.outlook import outlook
     from bot.engine.directory import Home
@@ -108,6 +108,7 @@ async def examine(
         findings += await targets.target(place, wanted[place.plan], outside.clock.now)
     findings += await code(settings, catalogue, wanted)
     findings += await notices.ways_out(settings, made.publishers(NOBODY))
+    findings += incidents.calling(settings)
     return [*findings, *outlook(settings, plans)]
 
 

@@ -83,8 +83,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     origin: what opened it. about: the id of that, such as an alert's fingerprint. version,
     rollout_id: of the release that it came with. began_at: when it began to be bad, as far as
     known. called: how many of the escalation have been called. ack_due_at: when the next is.
-    update_due_at: when people should hear of it again. roles: part -> person. steps: of the
-    runbook. ticket, ticket_link: of the ticket. said: the newest word on how it stands, said_at.
+    update_due_at: when people should hear of it again. fixed_at: when the traffic was back. roles:
+    part -> person. steps: of the runbook. ticket, ticket_link: of the ticket. said: the newest word
+    on how it stands, said_at.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
     update_due_at: datetime | None = None
+    fixed_at: datetime | None = None
     resolved_at: datetime | None = None
     resolved_by: str = ""
     resolution: str = ""
@@ -185,10 +187,11 @@ class Noted(IncidentEvent, frozen=True):
 
 
 class Captured(IncidentEvent, frozen=True):
-    """The bot adds to the timeline what happened by itself."""
+    """The bot adds to the timeline what happened by itself. fixed: that has mended it."""
 
     text: str
     at: datetime
+    fixed: bool = False
 
 
 class Resolved(IncidentEvent, frozen=True):

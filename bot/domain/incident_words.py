@@ -1,10 +1,12 @@
 """What is said about an incident, in the domain's plain text."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bot.domain.incident import Entry, Incident
 from bot.domain.units import format_duration
+
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def named(incident: Incident) -> str:
@@ -35,25 +37,25 @@ def lasted(incident: Incident, now: datetime) -> str:
     return format_duration((incident.resolved_at or now) - incident.began_at)
 
 
-def facts(incident: Incident, now: datetime) -> Mapping[str, str]:
-    """What a notice for customers is drafted from: see `bot.domain.announcements`."""
+def facts(incident: Incident) -> Mapping[str, str]:
+    """What a notice for customers is drafted from: see `bot.domain.announcements`.
+
+    What the bot knows of a breach is not for customers, so its own incidents have a plain title.
+    """
+    people = incident.origin == "person"
     instants = {
-        "started_at": incident.began_at,
         "detected_at": incident.created_at,
-        "acknowledged_at": incident.acknowledged_at,
-        "investigating_at": incident.acknowledged_at or incident.created_at,
-        "resolved_at": incident.resolved_at,
+        "investigating_at": min(
+            incident.acknowledged_at or incident.created_at, incident.fixed_at or LATEST
+        ),
+        "fixed_at": incident.fixed_at or incident.resolved_at,
+        "restored_at": incident.resolved_at,
     }
     texts = {
-        "service": incident.service,
-        "environment": incident.environment,
+        "title": incident.title if people else f"Problems with {incident.service}",
         "version": incident.version,
-        "title": incident.title,
-        "severity": str(incident.severity),
-        "status": str(incident.state),
-        "update": incident.said,
+        "message": incident.said,
         "resolution": incident.resolution,
-        "duration": lasted(incident, now) if incident.resolved_at is not None else "",
     }
     given = {name: at.isoformat() for name, at in instants.items() if at is not None}
     return {**{name: text for name, text in texts.items() if text}, **given}

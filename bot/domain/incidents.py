@@ -87,7 +87,7 @@ def begin(incident: Incident, now: datetime, *, loud: bool = True) -> Decision:
     if incident.rollout_id:
         effects.append(TellRelease(f"{named(incident)} is open: {called(incident)}"))
     if incident.origin != "rollback":
-        effects += _draft(opened, now)
+        effects += _draft(opened)
     return _timed(opened), effects
 
 
@@ -110,7 +110,9 @@ def _decided(incident: Incident, event: AnyIncidentEvent, now: datetime) -> Deci
         case Noted():
             return _noted(incident, event, now)
         case Captured():
-            return note(incident, event.at, event.text, noted_at=now), ()
+            fixed = event.at if event.fixed and incident.fixed_at is None else incident.fixed_at
+            after = note(incident, event.at, event.text, noted_at=now)
+            return msgspec.structs.replace(after, fixed_at=fixed), ()
         case Resolved():
             return _resolved(incident, event, now)
         case Reopened():
@@ -181,7 +183,7 @@ def _updated(incident: Incident, event: Updated, now: datetime) -> Decision:
         after, more = _regraded(incident, after, now)
         effects += more
     if state is not incident.state:
-        effects += _draft(after, now)
+        effects += _draft(after)
     return after, effects
 
 
@@ -267,7 +269,7 @@ def _resolved(incident: Incident, event: Resolved, now: datetime) -> Decision:
     text = f"@[{actor.person}] has resolved it after {took}{tail}"
     effects: list[Effect] = [TellIncident(text, broadcast=True)]
     effects += _pager(incident, "resolve", text)
-    effects += [ReportIncident(False, incident.severity), *_draft(over, now)]
+    effects += [ReportIncident(False, incident.severity), *_draft(over)]
     if due is not None:
         effects.append(DraftPostMortem())
     elif incident.ticket:
@@ -294,7 +296,7 @@ def _reopened(incident: Incident, event: Reopened, now: datetime) -> Decision:
     )
     text = f"@[{event.actor.person}] has opened it again{tail}"
     effects: list[Effect] = [TellIncident(text, broadcast=True), *_trigger(again)]
-    return again, (*effects, ReportIncident(True, again.severity), *_draft(again, now))
+    return again, (*effects, ReportIncident(True, again.severity), *_draft(again))
 
 
 def _closed(incident: Incident, now: datetime) -> Incident:
@@ -324,13 +326,11 @@ def _ticket(incident: Incident) -> tuple[Effect, ...]:
     return (OpenTicket(),) if incident.severity in incident.rules.tickets else ()
 
 
-def _draft(incident: Incident, now: datetime) -> tuple[Effect, ...]:
+def _draft(incident: Incident) -> tuple[Effect, ...]:
     """A notice for customers, where it is bad enough for them to hear of it."""
     occasion = _OCCASIONS.get(incident.state)
     if occasion is None or incident.severity is Severity.MINOR:
         return ()
     return (
-        DraftNotice(
-            kind="incident", event=incident.id, occasion=occasion, facts=facts(incident, now)
-        ),
+        DraftNotice(kind="incident", event=incident.id, occasion=occasion, facts=facts(incident)),
     )

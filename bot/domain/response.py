@@ -122,6 +122,14 @@ class StepDone(msgspec.Struct, frozen=True, tag=True):
     evidence: str = ""
 
 
+class Arranged(msgspec.Struct, frozen=True, tag=True):
+    """The bot has prepared a step. done: nothing is left of it for people."""
+
+    step: int
+    evidence: str
+    done: bool
+
+
 class ShowResponse(Effect, frozen=True):
     """Post the steps under the card, or bring them up to date."""
 
@@ -141,8 +149,14 @@ class Preserve(Effect, frozen=True):
     """Keep what is known about the breach: measurements, findings, the audit's place."""
 
 
-ResponseEvent = TrafficBack | Preserved | Verified | StepDone | Ticked
-ResponseEffect = ShowResponse | TellResponse | VerifyPrevious | Preserve | Page | Whisper
+class Arrange(Effect, frozen=True):
+    """Prepare a step as far as the bot can: open the ticket, draft the notice."""
+
+    step: int
+
+
+ResponseEvent = TrafficBack | Preserved | Verified | StepDone | Arranged | Ticked
+ResponseEffect = ShowResponse | TellResponse | VerifyPrevious | Preserve | Arrange | Page | Whisper
 
 
 class BeginResponse(Effect, frozen=True):
@@ -205,7 +219,8 @@ def begin(response: Response) -> tuple[Response, Sequence[Effect]]:
     told = _mark(response, "decided", response.decided_at, BOT)
     keeps = any(step.moment == "preserved" for step in told.steps)
     opened, effects = _settled(told, response.decided_at)
-    return opened, (ShowResponse(), *((Preserve(),) if keeps else ()), *effects)
+    arrange = tuple(Arrange(index) for index, step in enumerate(told.steps) if step.asks)
+    return opened, (ShowResponse(), *((Preserve(),) if keeps else ()), *arrange, *effects)
 
 
 def decide(
@@ -223,6 +238,8 @@ def decide(
             return _verified(response, event, now)
         case StepDone():
             return _done(response, event, now)
+        case Arranged():
+            return _arranged(response, event, now)
         case Ticked():
             return _too_long(response, now)
 
@@ -301,6 +318,21 @@ def _done(response: Response, event: StepDone, now: datetime) -> tuple[Response,
         TellResponse(f"@[{actor.person}]: {step.text}{note}"),
         *effects,
     )
+
+
+def _arranged(
+    response: Response, event: Arranged, now: datetime
+) -> tuple[Response, Sequence[Effect]]:
+    step = response.steps[event.step]
+    if step.done_at is not None:
+        return response, ()
+    told = msgspec.structs.replace(step, evidence=event.evidence)
+    if event.done:
+        told = msgspec.structs.replace(told, done_at=now, by=BOT)
+    steps = (*response.steps[: event.step], told, *response.steps[event.step + 1 :])
+    settled, effects = _settled(msgspec.structs.replace(response, steps=steps), now)
+    text = f"{step.text}: {event.evidence}"
+    return settled, (ShowResponse(), TellResponse(text), *effects)
 
 
 def _too_long(response: Response, now: datetime) -> tuple[Response, Sequence[Effect]]:

@@ -5,14 +5,14 @@ from datetime import datetime
 import msgspec
 
 from bot.domain.plan_sections import Step
-from bot.domain.response_words import KNOWN, Moment
+from bot.domain.response_words import CUSTOMERS, KNOWN, Asks, Moment
 
 
 class StepState(msgspec.Struct, frozen=True, omit_defaults=True):
     """One step. moment: when the bot counts it as done; "" for a person's. text: in words.
 
     people: how many different people have to agree before anybody does it, 0 for no agreement.
-    agreed: who has.
+    agreed: who has. asks: what the bot prepares of it.
     """
 
     text: str
@@ -22,6 +22,7 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True):
     evidence: str = ""
     people: int = 0
     agreed: tuple[str, ...] = ()
+    asks: Asks = ""
 
     @property
     def open_seats(self) -> int:
@@ -34,7 +35,8 @@ def step_state(step: Step) -> StepState:
     word, detail = step_parts(step)
     known = KNOWN[word]
     text = known.text.format(detail=detail.replace("_", " ")) if detail else known.alone
-    return StepState(text, known.moment, people=known.people)
+    outside = known.asks != "notice" or any(word in text for word in CUSTOMERS)
+    return StepState(text, known.moment, people=known.people, asks=known.asks if outside else "")
 
 
 def step_parts(step: Step) -> tuple[str, str]:

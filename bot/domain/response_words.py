@@ -11,6 +11,13 @@ Moment = Literal["", "decided", "back", "drained", "preserved", "locked", "verif
 """When the bot has done a step of its own: see `bot.domain.response`. "": a person does it."""
 
 
+Asks = Literal["", "ticket", "notice"]
+"""What the bot can prepare of a step that people do, where it is configured."""
+
+CUSTOMERS = ("customer", "user")
+"""Who is told by a notice; everybody else by those who know them."""
+
+
 class Word(NamedTuple):
     """alone: what the step is without a detail. text: with one, in `{detail}`.
 
@@ -21,6 +28,7 @@ class Word(NamedTuple):
     text: str
     moment: Moment = ""
     people: int = 0
+    asks: Asks = ""
 
 
 KNOWN: Mapping[str, Word] = {
@@ -41,9 +49,9 @@ KNOWN: Mapping[str, Word] = {
     "verify": Word("See that it is well", "Check: {detail}", "verified"),
     "confirm": Word("Decide it", "Agreed: {detail}", "decided"),
     # done by people
-    "open": Word("Open a ticket", "Open: {detail}"),
-    "notify": Word("Tell those concerned", "Tell: {detail}"),
-    "communicate": Word("Tell those concerned", "Tell: {detail}"),
+    "open": Word("Open a ticket", "Open: {detail}", asks="ticket"),
+    "notify": Word("Tell those concerned", "Tell: {detail}", asks="notice"),
+    "communicate": Word("Tell those concerned", "Tell: {detail}", asks="notice"),
     "post": Word("Post it", "Post in {detail}"),
     "email": Word("Write to those concerned", "Write to: {detail}"),
     "schedule": Word("Make an appointment", "Schedule: {detail}"),

@@ -13,6 +13,7 @@ from bot.domain.duties import Duty, DutyEffect, EndDuties, ShowDuty, StartDuty, 
 from bot.domain.events import Ticked
 from bot.domain.people import THE_BOT
 from bot.domain.response import (
+    Arrange,
     BeginResponse,
     Response,
     ResponseEffect,
@@ -29,6 +30,7 @@ from bot.engine.kinds import Kind, Route, Subject
 from bot.engine.outbox import NotYetError, Work
 from bot.engine.presenting import DutyPresenter
 from bot.engine.responding import DutyPerformer, ResponsePerformer
+from bot.ports import Tickets
 from bot.store.queries import duties as rows
 from bot.store.tables import duty as duty_table
 from bot.store.tables import response as response_table
@@ -96,6 +98,9 @@ def _route(aggregate: Duty | Response, effect: Any) -> Route:
             return Route("chat", f"show:{aggregate.id}", latest=True)
         case TellDuty() | TellResponse():
             return Route("chat", f"thread:{aggregate.rollout_id}")
+        case Arrange():
+            # The incident of this breach goes the same way: one looks after the other has made one.
+            return Route("work", f"ticket:{aggregate.id}")
         case _:
             return Route("work")
 
@@ -113,8 +118,8 @@ class _Looker:
         """Nothing is kept between two looks."""
 
 
-def parts(tools: Tools, presenter: DutyPresenter) -> Sequence[Part]:
-    """Both kinds, ready for the engine."""
+def parts(tools: Tools, presenter: DutyPresenter, tickets: Tickets | None = None) -> Sequence[Part]:
+    """Both kinds, ready for the engine. tickets: where they are kept, None: people open them."""
     duty, answer = duty_kind(), response_kind()
     begin = _Beginnings(tools, presenter, duty, answer)
     return (
@@ -126,7 +131,7 @@ def parts(tools: Tools, presenter: DutyPresenter) -> Sequence[Part]:
         ),
         Part(
             answer,
-            ResponsePerformer(tools, presenter),
+            ResponsePerformer(tools, presenter, tickets),
             _Looker(),
             {BeginResponse: begin.response, ResponseNews: begin.news},
         ),

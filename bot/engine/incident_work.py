@@ -1,6 +1,6 @@
 """Who does the effects of incidents: the card and its thread, who is called, pager and tickets."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, assert_never
 
@@ -32,12 +32,15 @@ from bot.domain.incident_rules import IncidentsDocument
 from bot.domain.incident_words import called, in_order, line, named
 from bot.domain.plain import plain
 from bot.domain.reports import Report
+from bot.domain.response import clocks
 from bot.domain.runbooks import Runbooks
 from bot.engine import transitions
+from bot.engine.duties import response_kind
 from bot.engine.engine import Tools
-from bot.engine.kinds import Route
+from bot.engine.kinds import AnyKind, Route
 from bot.engine.outbox import NotYetError, Patience, Work
 from bot.engine.rollouts import CARD_PACE
+from bot.engine.wellbeing import kept_words
 from bot.ports import Message, Pager, PermanentError, TemporaryError, Tickets
 from bot.store.queries import records, reports, rollouts
 
@@ -73,8 +76,8 @@ class IncidentPresenter(Protocol):
         ...
 
 
-Draft = Callable[[Incident, Mapping[str, Any]], str]
-"""Writes a post-mortem from an incident and what else is known."""
+Draft = Callable[[Incident, str, Sequence[str], datetime], str]
+"""Writes a post-mortem: of an incident, its rollback's clocks, what was measured, and when."""
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +117,7 @@ class IncidentPerformer:
         self._presenter = presenter
         self._means = means
         self._delivery = tools.delivery
+        self._responses = response_kind()
 
     async def perform(self, work: Work) -> Sequence[Any]:
         effect: IncidentEffect = work.effect
@@ -306,9 +310,20 @@ class IncidentPerformer:
         transitions.apply(conn, self._tools.rollouts, id_, fired, now)
 
     async def _draft(self, work: Work) -> Sequence[Any]:
-        if self._means.draft is None:
+        draft, incident = self._means.draft, work.aggregate
+        if draft is None:
             return ()
-        return (Drafted(self._means.draft(work.aggregate, {})),)
+        clocks, readings = await self._tools.store.transact(lambda conn: self._kept(conn, incident))
+        return (Drafted(draft(incident, clocks, readings, self._tools.clock.now())),)
+
+    def _kept(self, conn: Connection, incident: Incident) -> tuple[str, Sequence[str]]:
+        """The clocks of its rollback, and what its release measured last."""
+        took = ""
+        if incident.origin == "rollback":
+            response = _one(conn, self._responses, incident.about)
+            took = clocks(response) if response is not None else ""
+        rollout = _one(conn, self._tools.rollouts, incident.rollout_id)
+        return took, kept_words(rollout, 0, 0)[1].splitlines()[1:] if rollout is not None else ()
 
     # --- when it goes wrong -----------------------------------------------------------------
 
@@ -343,6 +358,13 @@ class IncidentPerformer:
                 return Page(f"{called.whom} could not be written to: {reason}")
             case _:
                 return None
+
+
+def _one(conn: Connection, kind: AnyKind, id_: str) -> Any | None:
+    try:
+        return transitions.load(conn, kind, id_)
+    except transitions.NotFoundError:
+        return None
 
 
 def _concerned(conn: Connection, place: tuple[str, str]) -> list[str]:

@@ -1,5 +1,7 @@
 """Incidents as a kind of aggregate: how they are opened, and what is captured of their release."""
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -9,24 +11,36 @@ from sqlalchemy import Connection, RowMapping
 
 from bot.domain import incidents
 from bot.domain.aftermath import detection
-from bot.domain.duties import POST_MORTEM
-from bot.domain.events import Ticked
-from bot.domain.incident import COMMANDER, Captured, Incident, IncidentEffect, PostMortem
+from bot.domain.duties import POST_MORTEM, DutyMet
+from bot.domain.events import HookFired, Ticked
+from bot.domain.incident import (
+    COMMANDER,
+    Captured,
+    Incident,
+    IncidentEffect,
+    PostMortem,
+    PostMortemDone,
+)
 from bot.domain.incident_rules import IncidentsDocument, commander_of, rules_of
 from bot.domain.incident_terms import IncidentDocument, Severity
 from bot.domain.people import BOT, THE_BOT, Actor
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.runbooks import Runbooks, chosen, steps_of
-from bot.engine import transitions
+from bot.engine import duties, transitions
 from bot.engine.catalogue import Catalogue
 from bot.engine.engine import Engine, Part, Tools
 from bot.engine.incident_work import NAME, IncidentPerformer, IncidentPresenter, Means, route
 from bot.engine.kinds import Kind, Subject
+from bot.engine.outbox import Work
+from bot.store.queries import duties as duty_rows
 from bot.store.queries import incidents as rows
 from bot.store.queries import rollouts
 from bot.store.tables import incident as table
 
 IncidentKind = Kind[Incident, Any]
+
+LONGEST_TITLE = 150
+_LEVELS = {"critical": Severity.CRITICAL, "warning": Severity.MAJOR}
 
 _CAPTURED = frozenset(Phase) - {Phase.JUDGING, Phase.SOAKING}
 """Phases of a release whose beginning is a line in the timeline."""
@@ -41,6 +55,7 @@ def parts(tools: Tools, presenter: IncidentPresenter, means: Means) -> Sequence[
             kind,
             IncidentPerformer(tools, presenter, means),
             _Looker(),
+            {PostMortemDone: _Held(tools).done},
             follow=Follower(kind, opening).follow,
         ),
     )
@@ -86,6 +101,27 @@ class _Looker:
 
     def looked(self, _incident: Incident) -> None:
         """Nothing is kept between two looks."""
+
+
+class _Held:
+    """The post-mortem was held: the clock that the plan of the release has for it stops."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._duty = duties.duty_kind()
+
+    async def done(self, work: Work) -> None:
+        incident: Incident = work.aggregate
+        event = DutyMet(msgspec.structs.replace(work.effect.actor, via="bot"))
+        now = self._tools.clock.now()
+
+        def unit(conn: Connection) -> None:
+            open_ = duty_rows.open_of(conn, incident.rollout_id, POST_MORTEM, incident.about)
+            for row in open_:
+                transitions.apply(conn, self._duty, row["id"], event, now)
+
+        if incident.rollout_id and incident.about:
+            await self._tools.store.transact(unit)
 
 
 # --- opening --------------------------------------------------------------------------------
@@ -207,6 +243,8 @@ class Opening:
             about=after.response,
         )
         self.create(conn, opened, now, after, loud=False)
+        for text in _readings(before):
+            transitions.apply(conn, self._kind, opened.id, Captured(text, now), now)
 
 
 def _clocked(rollout: Rollout | None, opened: Opened) -> bool:
@@ -230,11 +268,21 @@ class Follower:
             return
         if after.phase in _CAPTURED:
             for id_ in rows.of_rollout(conn, after.id):
-                captured = Captured(_captured(after), now)
+                captured = Captured(_captured(after), now, after.phase is Phase.ROLLED_BACK)
                 transitions.apply(conn, self._kind, id_, captured, now)
         began = after.phase is Phase.ROLLING_BACK and after.response != before.response
         if began and after.rollback_by == BOT:
             self._opening.after_rollback(conn, before, after, now)
+
+
+def _readings(rollout: Rollout) -> list[str]:
+    """What was measured when it was decided: kept here, wherever the source forgets it."""
+    found = [f"{each.text}: {each.shown}" for each in rollout.findings if each.shown]
+    texts = {c.id: c.text for c in rollout.the_plan.triggers_of(rollout.current_wave)}
+    for name, watcher in rollout.watchers.items():
+        if name in texts and watcher.shown:
+            found.append(f"{texts[name]}: {watcher.shown}")
+    return [f"Measured: {'; '.join(found)}"] if found else []
 
 
 def _captured(rollout: Rollout) -> str:
@@ -268,6 +316,22 @@ class Incidents:
         self._engine.changed()
         return made
 
+    async def alarmed(self, service: str, environment: str, fired: HookFired) -> None:
+        """An alert began or is over: it may open an incident, and is told in the one it opened."""
+        if fired.level not in self.rules.alerts or fired.at is None:
+            return
+        found = await self._engine.store.transact(
+            lambda conn: rows.of_alert(conn, service, environment, fired.id)
+        )
+        word = "fires" if fired.open else "is over"
+        text = f"The alert {fired.name} {word}" + (f": {fired.detail}" if fired.detail else "")
+        now = self._engine.clock.now()
+        for id_ in found:
+            once = f"alert:{fired.at.isoformat()}:{fired.open}"
+            await self._engine.apply(id_, Captured(text, now), kind=NAME, once=once)
+        if fired.open and not found:
+            await self.declare(_of_alert(service, environment, fired, fired.at))
+
     async def find(self, id_: str) -> Incident | None:
         """The incident with this id, None when there is none."""
 
@@ -288,3 +352,20 @@ class Incidents:
         """The newest of these services, over or not, newest first."""
         found = await self._engine.store.transact(lambda conn: rows.recent(conn, services, limit))
         return [self._kind.load(row) for row in found]
+
+
+def _of_alert(service: str, environment: str, fired: HookFired, at: datetime) -> Opened:
+    """The incident that an alert opens; the same alert has the same id however often it comes."""
+    name = f"{service}\n{environment}\n{fired.id}\n{at.isoformat()}"
+    digest = base64.b32encode(hashlib.sha256(name.encode()).digest())
+    title = f"{fired.name}: {fired.detail}" if fired.detail else fired.name
+    return Opened(
+        id=f"a{digest[:7].decode().lower()}",
+        service=service,
+        environment=environment,
+        title=title[:LONGEST_TITLE],
+        severity=_LEVELS.get(fired.level, Severity.MINOR),
+        began_at=at,
+        origin="alert",
+        about=fired.id,
+    )

@@ -7,9 +7,14 @@ from typing import Any, assert_never
 import msgspec
 from sqlalchemy import Connection
 
+from bot.domain.announcements import DraftNotice
+from bot.domain.calling import TicketOrder
 from bot.domain.duties import ACKNOWLEDGE, Duty, DutyEffect, ShowDuty, TellDuty
 from bot.domain.events import Page, Whisper
+from bot.domain.plain import plain
 from bot.domain.response import (
+    Arrange,
+    Arranged,
     Preserve,
     Preserved,
     Response,
@@ -26,7 +31,7 @@ from bot.engine.engine import Tools
 from bot.engine.outbox import Patience, Work
 from bot.engine.presenting import DutyPresenter
 from bot.engine.wellbeing import kept_words, unresolved, unwell
-from bot.ports import PermanentError, TemporaryError
+from bot.ports import PermanentError, TemporaryError, Tickets
 from bot.store.queries import audit, records
 
 
@@ -125,7 +130,16 @@ class DutyPerformer(_Teller):
 
 
 class ResponsePerformer(_Teller):
-    """Does the effects of responses; implements `bot.engine.outbox.Performer`."""
+    """Does the effects of responses; implements `bot.engine.outbox.Performer`.
+
+    tickets: where tickets are kept, None: people open them.
+    """
+
+    def __init__(
+        self, tools: Tools, presenter: DutyPresenter, tickets: Tickets | None = None
+    ) -> None:
+        super().__init__(tools, presenter)
+        self._tickets = tickets
 
     async def perform(self, work: Work) -> Sequence[Any]:
         effect: ResponseEffect = work.effect
@@ -142,6 +156,8 @@ class ResponsePerformer(_Teller):
                 return await self._verify(work.aggregate)
             case Preserve():
                 return await self._preserve(work.aggregate)
+            case Arrange():
+                return await self._arrange(work, effect.step)
             case _:
                 assert_never(effect)
         return ()
@@ -178,6 +194,22 @@ class ResponsePerformer(_Teller):
 
         return (await self._tools.store.transact(unit),)
 
+    async def _arrange(self, work: Work, index: int) -> Sequence[Any]:
+        """What can't be prepared here waits for a person, as it always did."""
+        response: Response = work.aggregate
+        step = response.steps[index]
+        if step.asks == "ticket":
+            if self._tickets is None:
+                return ()
+            ticket = await self._tickets.open(ticket_for(response, index, await self._link(work)))
+            evidence = f"{ticket.reference} {ticket.link}".rstrip()
+            return (Arranged(index, evidence, done=True),)
+        start = self._tools.starts.get(DraftNotice)
+        if start is None:
+            return ()
+        await start(msgspec.structs.replace(work, effect=notice_for(response)))
+        return (Arranged(index, "a draft waits for somebody to approve it", done=False),)
+
     def patience(self, work: Work) -> Patience:
         if isinstance(work.effect, VerifyPrevious):
             limit = timedelta(seconds=work.aggregate.budget.get("verify", 900.0))
@@ -191,7 +223,35 @@ class ResponsePerformer(_Teller):
         match work.effect:
             case ShowResponse():
                 return Page(f"The steps of this rollback can't be shown: {reason}")
+            case Arrange() as asked:
+                step = work.aggregate.steps[asked.step]
+                return Page(f"Somebody has to do this by hand ({reason}): {step.text}")
             case TellResponse() as told:
                 return Page(f"This could not be posted ({reason}): {told.text}")
             case _:
                 return None
+
+
+def ticket_for(response: Response, index: int, link: str) -> TicketOrder:
+    """The ticket that a step wants; it is the same one as that of an incident of this breach."""
+    step = response.steps[index]
+    shared = response.action == "rollback" and "incident" in step.text
+    what = f"{response.service} {response.version} in {response.environment}"
+    lines = [f"{response.why}", "", f"* {what}", f"* {link}" if link else ""]
+    return TicketOrder(
+        key=f"incident:{response.id}" if shared else f"response:{response.id}:{index}",
+        title=plain(f"{what}: {response.why}")[:200],
+        body=plain("\n".join(lines)),
+        labels=("incident",) if "incident" in step.text else ("change",),
+    )
+
+
+def notice_for(response: Response) -> DraftNotice:
+    """What customers may be told of a breach, as a draft."""
+    facts = {
+        "title": f"Problems with {response.service}",
+        "version": response.version,
+        "detected_at": response.asked_at.isoformat(),
+        "investigating_at": response.decided_at.isoformat(),
+    }
+    return DraftNotice(kind="incident", event=response.id, occasion="investigating", facts=facts)

@@ -100,7 +100,8 @@ class DutyCards:
         if step.open_seats:
             so_far = f"; so far {agreed}" if agreed else ""
             return f" ({step.people} people agree first{so_far})"
-        return f" (agreed by {agreed})" if agreed else ""
+        prepared = f" ({step.evidence})" if step.evidence else ""
+        return f" (agreed by {agreed})" if agreed else prepared
 
     def _tick(self, response: Response, index: int, step: StepState) -> Block | None:
         if step.done_at is not None or step.moment or index >= MOST_STEPS:

@@ -204,8 +204,22 @@ def test_an_update_moves_the_state_and_drafts_what_customers_are_told() -> None:
     assert story.state() == "identified"
     (draft,) = story.all(DraftNotice)
     assert (draft.event, draft.occasion) == ("i1", "identified")
-    assert draft.facts["update"] == "a missing index"
-    assert datetime.fromisoformat(draft.facts["started_at"]) == NOW - 3 * MINUTE
+    assert draft.facts["message"] == "a missing index"
+    assert datetime.fromisoformat(draft.facts["detected_at"]) == NOW
+
+
+def test_the_four_times_that_customers_are_told_are_in_their_order() -> None:
+    story = Story()
+    story.now += 2 * MINUTE
+    story.then(Captured("v1 has the traffic again", story.now, fixed=True))
+    story.now += 2 * MINUTE
+    story.then(Acknowledged(ADA))
+    story.now += 2 * MINUTE
+    (draft,) = story.then(Resolved(ADA, "taken back")).all(DraftNotice)
+    names = ("detected_at", "investigating_at", "fixed_at", "restored_at")
+    times = [draft.facts[name] for name in names]
+    assert times == sorted(times)
+    assert datetime.fromisoformat(draft.facts["fixed_at"]) == NOW + 2 * MINUTE
 
 
 def test_a_graver_one_is_paged_and_has_less_time() -> None:

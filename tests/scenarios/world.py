@@ -35,6 +35,7 @@ from bot.slack.cards import Cards
 from bot.slack.client import Identity
 from bot.store.database import Store
 from bot.store.queries import audit, outbox
+from tests.fakes.calling import ROUTING_KEY
 from tests.scenarios.clock import TestClock
 from tests.scenarios.reading import JudgedSession, Shown, gist, judge_ephemeral
 from tests.scenarios.shops import RememberedShop, Swallowed
@@ -63,6 +64,7 @@ def _house(file: Path, more: tuple[tuple[str, str], ...] = ()) -> Any:
             "COUNTERSIGN_DATABASE_URL": "sqlite+aiosqlite:///given-by-the-test.db",
             "COUNTERSIGN_DEPLOYER_SECRET": "a-deployer-secret",
             "COUNTERSIGN_HOOK_TOKEN": HOOK_TOKEN,
+            "COUNTERSIGN_PAGERDUTY_KEY": ROUTING_KEY,
             "COUNTERSIGN_GITHUB_TOKEN": "a-github-token",
         },
     )
