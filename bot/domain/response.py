@@ -7,24 +7,21 @@ its own: people go on working on it long after the traffic is back.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 import msgspec
 
 from bot.domain.events import Effect, Page, Ticked, Whisper
 from bot.domain.people import BOT, THE_BOT, Actor
-from bot.domain.plan import Plan
-from bot.domain.plan_sections import BudgetDocument, Step
+from bot.domain.response_steps import PARTS as PARTS
+from bot.domain.response_steps import Action as Action
 from bot.domain.response_steps import StepState as StepState
 from bot.domain.response_steps import agree
+from bot.domain.response_steps import budget_of as budget_of
 from bot.domain.response_steps import step_parts as step_parts
 from bot.domain.response_steps import step_state as step_state
+from bot.domain.response_steps import steps_for as steps_for
 from bot.domain.response_words import Moment
-from bot.domain.units import format_duration, parse_duration
-
-Action = Literal["rollback", "step_back", "pause"]
-
-PARTS = ("detect", "decide", "execute", "verify", "total")
+from bot.domain.units import format_duration
 
 VERIFY_LIMIT = timedelta(minutes=15)
 """How long the version before may take to look healthy again, where the plan does not say."""
@@ -181,34 +178,6 @@ class ResponseNews(Effect, frozen=True):
     response_id: str
     quarantined: bool
     drain: float
-
-
-def steps_for(plan: Plan, action: Action, wave: str, *, by: str) -> tuple[StepState, ...]:
-    """The steps of a plan for what happens now.
-
-    wave: in which it happens. by: who decided; the bot's rollbacks have steps of their own.
-    """
-    rules = plan.sections.rollback
-    ours = rules.auto if by == BOT else rules.manual
-    here = rules.waves.get(wave, ()) or (ours if action == "rollback" else ())
-    steps = [*here, *_of_wave(plan, wave)]
-    if action == "rollback":
-        steps += [*rules.notify, *rules.after]
-    found: dict[str, StepState] = {}
-    for step in steps:
-        state = step_state(step)
-        found.setdefault(state.text, state)
-    return tuple(found.values())
-
-
-def _of_wave(plan: Plan, wave: str) -> tuple[Step, ...]:
-    return next((each.on_breach_steps for each in plan.waves if each.id == wave), ())
-
-
-def budget_of(document: BudgetDocument) -> dict[str, float]:
-    """The seconds that each part of a rollback may take; parts without a limit are left out."""
-    given = {part: getattr(document, part) for part in PARTS}
-    return {part: parse_duration(text).total_seconds() for part, text in given.items() if text}
 
 
 # --- how it goes on -------------------------------------------------------------------------

@@ -1,11 +1,19 @@
 """The steps of a response: what each says, who does it, and how many have to agree to it first."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
-from bot.domain.plan_sections import Step
+from bot.domain.people import BOT
+from bot.domain.plan import Plan
+from bot.domain.plan_sections import BudgetDocument, Step
 from bot.domain.response_words import CUSTOMERS, KNOWN, Asks, Moment
+from bot.domain.units import parse_duration
+
+Action = Literal["rollback", "step_back", "pause"]
+
+PARTS = ("detect", "decide", "execute", "verify", "total")
 
 
 class StepState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,3 +69,31 @@ def agree(step: StepState, person: str) -> tuple[StepState, str]:
         return after, f"@[{person}] agrees ({count}): {step.text}. Nobody does it yet."
     names = " and ".join(f"@[{each}]" for each in after.agreed)
     return after, f"{names} agree: {step.text}. Now it may be done; say so here when it is."
+
+
+def steps_for(plan: Plan, action: Action, wave: str, *, by: str) -> tuple[StepState, ...]:
+    """The steps of a plan for what happens now.
+
+    wave: in which it happens. by: who decided; the bot's rollbacks have steps of their own.
+    """
+    rules = plan.sections.rollback
+    ours = rules.auto if by == BOT else rules.manual
+    here = rules.waves.get(wave, ()) or (ours if action == "rollback" else ())
+    steps = [*here, *_of_wave(plan, wave)]
+    if action == "rollback":
+        steps += [*rules.notify, *rules.after]
+    found: dict[str, StepState] = {}
+    for step in steps:
+        state = step_state(step)
+        found.setdefault(state.text, state)
+    return tuple(found.values())
+
+
+def _of_wave(plan: Plan, wave: str) -> tuple[Step, ...]:
+    return next((each.on_breach_steps for each in plan.waves if each.id == wave), ())
+
+
+def budget_of(document: BudgetDocument) -> dict[str, float]:
+    """The seconds that each part of a rollback may take; parts without a limit are left out."""
+    given = {part: getattr(document, part) for part in PARTS}
+    return {part: parse_duration(text).total_seconds() for part, text in given.items() if text}
