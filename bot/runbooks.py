@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from bot.domain.runbooks import RunbookDocument, Runbooks
-from bot.files import FileError, document
+from bot.files import FileError, Problem, document
 
 
 def read_runbooks(folders: Iterable[Path] = ()) -> Runbooks:
@@ -14,7 +14,7 @@ def read_runbooks(folders: Iterable[Path] = ()) -> Runbooks:
     Raises FileError with everything that is wrong.
     """
     found: dict[str, RunbookDocument] = {}
-    problems = []
+    problems: list[Problem] = []
     texts = [
         (file.name, file.read_bytes())
         for file in files("templates").joinpath("runbooks").iterdir()
