@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from bot.domain.documents import DocumentError, nearest
-from bot.domain.plan_terms import Closed
+from bot.domain.plan_terms import Closed, Name
 
 UserId = Annotated[str, Meta(pattern=r"^[UW][A-Z0-9]{2,}$")]
 GroupId = Annotated[str, Meta(pattern=r"^S[A-Z0-9]{2,}$")]
@@ -20,17 +20,38 @@ class PersonDocument(Closed, frozen=True, kw_only=True):
 
 
 class RoleDocument(Closed, frozen=True, kw_only=True):
-    """Who holds a role: people by name, and Slack's user groups by id."""
+    """Who holds a role: people by name, and Slack's user groups by id.
+
+    also: other names that plans have for the same role.
+    """
 
     people: tuple[str, ...] = ()
     groups: tuple[GroupId, ...] = ()
+    also: tuple[Name, ...] = ()
+
+
+def with_other_names(roles: Mapping[str, RoleDocument]) -> Mapping[str, RoleDocument]:
+    """The roles by each of their names."""
+    return {name: role for main, role in roles.items() for name in (main, *role.also)}
 
 
 def mistakes_among(
     people: Mapping[str, PersonDocument], roles: Mapping[str, RoleDocument]
 ) -> list[DocumentError]:
     """Accounts with two owners, roles that nobody holds, people whom nobody knows."""
-    return [*_accounts(people), *_roles(people, roles)]
+    return [*_accounts(people), *_roles(people, roles), *_names(roles)]
+
+
+def _names(roles: Mapping[str, RoleDocument]) -> list[DocumentError]:
+    """A name stands for one role."""
+    errors, owners = [], {name: name for name in roles}
+    for role, entry in roles.items():
+        for index, name in enumerate(entry.also):
+            if owners.setdefault(name, role) != role or name in roles:
+                place = ("roles", role, "also", index)
+                hint = "keep it at one of them, or merge the two"
+                errors.append(DocumentError(place, f"{name} is another role already", hint))
+    return errors
 
 
 def _accounts(people: Mapping[str, PersonDocument]) -> list[DocumentError]:

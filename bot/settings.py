@@ -27,7 +27,7 @@ from bot.domain.standup_settings import StandupDocument
 from bot.domain.standup_settings import mistakes_in as standup_mistakes
 from bot.environment import SQLITE, Secrets, SettingsError, Variables
 from bot.files import Document, FileError, read_document
-from bot.members import PersonDocument, RoleDocument, mistakes_among
+from bot.members import PersonDocument, RoleDocument, mistakes_among, with_other_names
 from bot.notice_settings import ChannelId, NoticesDocument, notice_mistakes
 from bot.outgoing import mistakes_in_outgoing
 
@@ -178,6 +178,7 @@ def load_settings(
     document = read_document(path)
     config, environments = _config(document, deployers, metrics)
     _cross_check(document, config, plan_names)
+    config = msgspec.structs.replace(config, roles=with_other_names(config.roles))
     values = Variables(env)
     settings = Settings(
         host=values.get("COUNTERSIGN_HOST", "127.0.0.1"),

@@ -138,6 +138,9 @@ async def _preview(call: Call) -> Reply:
         lines.append(f"• {instant(entry.at)} {entry.what}{who}")
     lines.append(f"In all {format_duration(seen.total)} if nothing waits for a person.")
     lines += [f"First: {each}" for each in _preparations(plan, target.environment)]
+    for timer in plan.sections.timers:
+        if timer.when == "started":
+            lines.append(f"Expected within {timer.within}; what takes longer is said.")
     lines.append("Signed by: " + ", ".join(seen.signers))
     lines += [f"Waits for: {what}" for wave in seen.waves for what in wave.waits_for]
     lines.append("Rolled back by: " + ("; ".join(seen.rollback_on) or "a person only"))

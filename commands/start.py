@@ -4,17 +4,21 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from bot.domain.decisions import begin
 from bot.domain.documents import nearest
+from bot.domain.duties import StartDuty
+from bot.domain.freezes import parse_moment
 from bot.domain.notice_comms import on_its_day
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import measured_by, paced_for
 from bot.domain.planned import asks_at, first_day
 from bot.domain.release_types import implied_type, known_types, label_problem, suits
 from bot.domain.rollout import Phase, Rollout
+from bot.domain.units import parse_duration
 from bot.domain.version_rules import released
 from bot.domain.version_steps import Before, Change, objection, remarks, withheld
 from bot.engine.catalogue import ServiceTarget
@@ -33,6 +37,7 @@ _KIND = (
     Option("change", "what it does: breaking, feature or fix; the version has to fit"),
 )
 _ON = Option("on", "the first day, like 2026-12-08 or 2026-12-08T10:00; nothing moves before")
+_SINCE = Option("since", "since when its clocks run, like 90m (ago) or 2026-12-08T10:00")
 _NOTE = Option("note", "a line for those who sign", rest=True)
 
 GRAMMAR = Grammar(
@@ -46,6 +51,7 @@ GRAMMAR = Grammar(
         Option("plan", "another plan than the service's own"),
         Option("artifact", "the digest you expect, sha256:…"),
         _ON,
+        _SINCE,
         _NOTE,
     ),
 )
@@ -119,6 +125,22 @@ def change_of(given: Parsed) -> Change | None:
     if word and word not in known:
         raise unknown(f"I know no change {word!r}", word, known)
     return Change(word) if word else None
+
+
+def running_for(given: Parsed, plan: Plan, now: datetime) -> float:
+    """For how many seconds its clocks have been running. Raises Refuse."""
+    text = given.get("since")
+    try:
+        if not text:
+            return 0.0
+        if "-" not in text:
+            return parse_duration(text).total_seconds()
+        ago = (now - parse_moment(text, ZoneInfo(plan.zone))).total_seconds()
+    except ValueError as error:
+        raise Refuse(f"{error}.") from error
+    if ago < 0:
+        raise Refuse(f"{text} is yet to come (times are those of {plan.zone}).")
+    return ago
 
 
 def planned_at(given: Parsed, plan: Plan, now: datetime) -> datetime | None:
@@ -195,6 +217,11 @@ async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) ->
         labels=labels,
     )
     rollout = msgspec.structs.replace(rollout, change=given.get("change"), planned_at=first)
+    ago = running_for(given, plan, context.now())
+    effects = tuple(
+        msgspec.structs.replace(each, ago=ago) if isinstance(each, StartDuty) else each
+        for each in effects
+    )
     await context.engine.create(rollout, on_its_day(rollout, effects))
     said = f"Asked for {target.service} {version} (`{rollout.id}`). The card shows the rest."
     outlook = await context.engine.holds.of_asked(asked_by(rollout))

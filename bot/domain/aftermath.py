@@ -47,11 +47,13 @@ _SETTLED = frozenset({Phase.ROLLED_BACK, Phase.PAUSED})
 
 def begun(rollout: Rollout, now: datetime) -> Effects:
     """What begins with a new rollout."""
+    plan, named = rollout.the_plan, f"{rollout.service} {rollout.version}"
     drafts = notice_comms.asked(None, rollout, now)
+    whole = duties.started(plan, "started", duties.FINISHED, f"the release of {named}", now)
     if rollout.type != HOTFIX:
-        return drafts
-    about = f"{rollout.service} {rollout.version} is a hotfix"
-    return (*drafts, *duties.started(rollout.the_plan, "hotfix.identified", HOTFIX, about, now))
+        return (*drafts, *whole)
+    about = f"{named} is a hotfix"
+    return (*drafts, *duties.started(plan, "hotfix.identified", HOTFIX, about, now), *whole)
 
 
 def follow(
@@ -218,6 +220,12 @@ def _ended(before: Rollout, after: Rollout) -> Effects:
     if after.ended and before.phase is not Phase.WATCHING and after.type == HOTFIX:
         why = f"{version} was {after.phase.replace('_', ' ')}"
         over = (EndDuties(duties.IN_PRODUCTION, "", why),)
+    if after.ended and any(
+        timer.due == duties.FINISHED for timer in after.the_plan.sections.timers
+    ):
+        met = after.phase is Phase.COMPLETED
+        why = f"{version} is {'complete' if met else after.phase.replace('_', ' ')}"
+        over = (*over, EndDuties(duties.FINISHED, "", why, met=met))
     if after.phase is Phase.ROLLED_BACK:
         why = f"{after.previous} has all traffic again"
         over = (*over, EndDuties(duties.HANDLED, "", why, met=True))

@@ -4,7 +4,7 @@ A duty is an aggregate of its own, because it may outlive the release that it ca
 post-mortem is due a day after the rollback. `decide` is pure; who is told is left to the effects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ ROOT_CAUSE = "root_cause"
 POST_MORTEM = "post_mortem"
 IN_PRODUCTION = "in_production"
 REVIEW = "review"
+FINISHED = "finished"
 
 WORDS = {
     ACKNOWLEDGE: "acknowledge it",
@@ -30,6 +31,7 @@ WORDS = {
     POST_MORTEM: "hold the post-mortem",
     IN_PRODUCTION: "have the fix in production",
     REVIEW: "review why the glass was broken",
+    FINISHED: "have the release finished",
 }
 """What each duty asks of people, as in "within 5m: acknowledge it"."""
 
@@ -40,8 +42,12 @@ OCCASIONS = (
     "breach",
     "incident",
     "hotfix.identified",
+    "started",
 )
 """What a timer of a plan may start with; `breach(canary)` is one of a certain wave."""
+
+WARNED: Mapping[str, tuple[float, ...]] = {IN_PRODUCTION: (0.5, 0.75), FINISHED: (0.75,)}
+"""At which parts of their time long duties are said again before they are late."""
 
 END_OF_BUSINESS = time(17)
 NEXT_BUSINESS_DAY = "next_business_day"
@@ -54,7 +60,7 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due: which of WORDS. about: what happened, in a sentence without its full stop. subject: what it
     is about, by id (a condition, a breach), so that whatever ends that can end this. level: of the
     alert it came from. by: roles that are asked; empty: anybody. met_by: who did it. over: it
-    ended without anybody's doing, and why.
+    ended without anybody's doing, and why. warned: how often it was said before its time is over.
     """
 
     id: str
@@ -71,6 +77,7 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: datetime
     due_at: datetime
     late_at: datetime | None = None
+    warned: int = 0
     met_by: str = ""
     met_at: datetime | None = None
     note: str = ""
@@ -117,7 +124,8 @@ DutyEffect = ShowDuty | TellDuty | Page | Whisper
 
 
 class StartDuty(Effect, frozen=True):
-    """Of a rollout: a clock begins to run. seconds: until it is due."""
+    """Of a rollout: a clock begins to run. seconds: until it is due. ago: for how many of them it
+    has been running already."""
 
     due: str
     about: str
@@ -125,6 +133,7 @@ class StartDuty(Effect, frozen=True):
     level: str
     seconds: float
     by: tuple[str, ...] = ()
+    ago: float = 0.0
 
 
 class EndDuties(Effect, frozen=True):
@@ -141,7 +150,7 @@ class EndDuties(Effect, frozen=True):
 
 def begin(duty: Duty) -> tuple[Duty, Sequence[Effect]]:
     """A duty that is open from now on."""
-    opened = msgspec.structs.replace(duty, next_check_at=duty.due_at)
+    opened = msgspec.structs.replace(duty, next_check_at=_warning_at(duty) or duty.due_at)
     return opened, (ShowDuty(),)
 
 
@@ -193,12 +202,37 @@ def _over(duty: Duty, event: DutyOver, now: datetime) -> tuple[Duty, Sequence[Ef
 
 def _late(duty: Duty, now: datetime) -> tuple[Duty, Sequence[Effect]]:
     """The clock has run out: said once, loudly. The duty stays open until somebody does it."""
-    if duty.ended_at is not None or now < duty.due_at:
+    if duty.ended_at is not None:
         return duty, ()
+    if now < duty.due_at:
+        return _warn(duty, now)
     late = msgspec.structs.replace(duty, late_at=now, next_check_at=None)
     limit = format_duration(duty.due_at - duty.created_at)
     text = f"Nobody has come to {WORDS.get(duty.due, duty.due)} within {limit}: {duty.about}"
-    return late, (ShowDuty(), TellDuty(text, broadcast=True), Page(text))
+    told = (ShowDuty(), TellDuty(text, broadcast=True))
+    # That a release takes longer than planned is no reason to wake anybody.
+    return late, told if duty.due == FINISHED else (*told, Page(text))
+
+
+def _warning_at(duty: Duty) -> datetime | None:
+    """When it is said again before its time is over; None when not any more."""
+    parts = WARNED.get(duty.due, ())[duty.warned :]
+    return duty.created_at + (duty.due_at - duty.created_at) * parts[0] if parts else None
+
+
+def _warn(duty: Duty, now: datetime) -> tuple[Duty, Sequence[Effect]]:
+    at, parts = _warning_at(duty), WARNED.get(duty.due, ())
+    if at is None or now < at:
+        return duty, ()
+    span = duty.due_at - duty.created_at
+    passed = sum(duty.created_at + span * part <= now for part in parts)
+    warned = msgspec.structs.replace(duty, warned=passed)
+    warned = msgspec.structs.replace(warned, next_check_at=_warning_at(warned) or duty.due_at)
+    left = format_duration(duty.due_at - now)
+    text = (
+        f"{parts[passed - 1] * 100:g} % of the time is over, {left} are left to {WORDS[duty.due]}"
+    )
+    return warned, (TellDuty(f"{text}: {duty.about}", broadcast=True),)
 
 
 def _ended(duty: Duty, now: datetime, **fields: object) -> Duty:

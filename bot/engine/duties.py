@@ -157,7 +157,7 @@ class _Beginnings:
         """Once per effect, however often it is performed: the id is made of its key."""
         effect: StartDuty = work.effect
         rollout: Rollout = work.aggregate
-        begun = work.row.created_at
+        begun = work.row.created_at - timedelta(seconds=effect.ago)
         made = Duty(
             id=_id_of(work.row.key),
             rollout_id=rollout.id,

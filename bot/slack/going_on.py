@@ -52,6 +52,9 @@ def wave_facts(rollout: Rollout, now: datetime) -> list[Block]:
 
 def _wave(rollout: Rollout) -> Iterator[str]:
     wave = rollout.current_wave
+    if wave.instances is not None:
+        many = "all" if wave.instances == "all" else f"{wave.instances}"
+        yield f"on {many} {'instance' if wave.instances == 1 else 'instances'}"
     if wave.audience:
         yield f"for {escape(wave.audience)}"
     if wave.ramp is not None and climbing(rollout):

@@ -3,17 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from bot.domain import duties, response
+from bot.domain import aftermath, duties, response
 from bot.domain.documents import DocumentError
-from bot.domain.duties import Duty, DutyMet, DutyOver, ShowDuty, TellDuty
+from bot.domain.duties import Duty, DutyMet, DutyOver, EndDuties, ShowDuty, StartDuty, TellDuty
 from bot.domain.events import Page, Ticked, Whisper
 from bot.domain.people import THE_BOT
 from bot.domain.plan import Plan
 from bot.domain.plan_compile import compile_plan
 from bot.domain.response import Preserved, Response, StepDone, TrafficBack, Verified
-from tests.domain.builders import ADA, GRACE, NOBODY, NOW
+from bot.domain.rollout import Phase
+from tests.domain.builders import ADA, GRACE, NOBODY, NOW, completed, fresh
+from tests.requirements.acting import plans
 
 DOCUMENT: dict[str, Any] = {
     "schema": 1,
@@ -263,3 +266,70 @@ def test_nobody_having_looked_within_the_time_calls_people_once() -> None:
     late, effects = response.decide(waiting, Ticked(), waiting.next_check_at)
     assert any(isinstance(effect, Page) for effect in effects)
     assert response.decide(late, Ticked(), after(10_000)) == (late, ())
+
+
+# --- clocks of a whole release ------------------------------------------------------------------
+
+
+@pytest.mark.requirement("S-004")
+def test_a_hotfix_is_said_again_at_half_and_three_quarters_of_its_time_and_then_late() -> None:
+    four = timedelta(hours=4)
+    made = Duty(
+        id="d1",
+        rollout_id="r1",
+        service="checkout",
+        environment="production",
+        version="v1.2.1",
+        due=duties.IN_PRODUCTION,
+        about="v1.2.1 is a hotfix",
+        created_at=NOW,
+        due_at=NOW + four,
+    )
+    going, said = duties.begin(made)[0], []
+    while (at := going.next_check_at) is not None:
+        assert duties.decide(going, Ticked(), at - timedelta(seconds=1)) == (going, ())
+        going, effects = duties.decide(going, Ticked(), at)
+        said += [(at - NOW, e.text) for e in effects if isinstance(e, TellDuty)]
+    assert [(at, text[:40]) for at, text in said] == [
+        (four / 2, "50 % of the time is over, 2h are left to"),
+        (four * 0.75, "75 % of the time is over, 1h are left to"),
+        (four, "Nobody has come to have the fix in produ"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "weeks"),
+    [
+        pytest.param("proofile-staged", "", 4, marks=pytest.mark.requirement("P-002")),
+        pytest.param("sarvanom-feature", "feature", 2, marks=pytest.mark.requirement("S-007")),
+        pytest.param("sarvanom-major", "major", 4, marks=pytest.mark.requirement("S-010")),
+    ],
+)
+def test_a_release_that_takes_longer_than_expected_is_said_and_wakes_nobody(
+    name: str, type_: str, weeks: int
+) -> None:
+    asked = msgspec.structs.replace(fresh(plans().get(name)), type=type_)
+    (clock,) = [
+        each
+        for each in aftermath.begun(asked, NOW)
+        if isinstance(each, StartDuty) and each.due == duties.FINISHED
+    ]
+    assert clock.seconds == timedelta(weeks=weeks).total_seconds()
+    made = Duty(
+        id="d1",
+        rollout_id="r1",
+        service="checkout",
+        environment="production",
+        version="v1.2.0",
+        due=clock.due,
+        about=clock.about,
+        created_at=NOW,
+        due_at=NOW + timedelta(seconds=clock.seconds),
+    )
+    late, effects = duties.decide(duties.begin(made)[0], Ticked(), made.due_at)
+    assert late.state == "late"
+    assert [type(effect) for effect in effects] == [ShowDuty, TellDuty]
+    done = msgspec.structs.replace(completed(), plan=plans().get(name))
+    before = msgspec.structs.replace(done, phase=Phase.WATCHING)
+    _, effects = aftermath.follow(before, Ticked(), done, (), NOW)
+    assert EndDuties(duties.FINISHED, "", "v1.2.0 is complete", met=True) in effects
