@@ -96,10 +96,12 @@ class _Expected:
     def warnings(self, library: "PlanLibrary", name: str) -> "list[Problem]":
         """What won't work well in a plan, each once. Raises ProblemError."""
         from bot.domain.advice import advise
+        from bot.domain.advice_keys import passed_over
 
         found: dict[Problem, None] = {}
         for plan, traffic in self._uses(library.get(name)):
-            for error in advise(plan, traffic=traffic, edges=self._edges_of(plan)):
+            advice = advise(plan, traffic=traffic, edges=self._edges_of(plan))
+            for error in (*advice, *passed_over(plan)):
                 found[library.problem(name, error)] = None
         return list(found)
 

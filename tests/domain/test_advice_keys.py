@@ -1,0 +1,43 @@
+"""Keys that are written in a plan and do nothing are named, and no others."""
+
+import pytest
+
+from bot.domain.advice_keys import passed_over
+from bot.domain.plan_compile import compile_plan
+from tests.domain.test_duties import DOCUMENT
+from tests.requirements.acting import plans
+
+
+@pytest.mark.parametrize(
+    ("keys", "places"),
+    [
+        ({}, []),
+        ({"shift": {"by": "weight"}}, []),
+        (
+            {"shift": {"by": "feature_flag", "flag": "f", "sticky": "user", "backup": "lb"}},
+            ["shift.by", "shift.flag", "shift.sticky", "shift.backup"],
+        ),
+        ({"dashboard": {"every": "10s"}}, ["dashboard"]),
+        (
+            {"version": {"increment": {"major": "quartely", "minor": "6w", "patch": "weekly"}}},
+            ["version.increment.major"],
+        ),
+    ],
+)
+def test_what_the_bot_passes_over_is_named_with_its_place(
+    keys: dict[str, object], places: list[str]
+) -> None:
+    found = list(passed_over(compile_plan({**DOCUMENT, **keys})))
+    assert [".".join(map(str, each.path)) for each in found] == places
+    assert all(each.hint for each in found)
+
+
+def test_a_mistyped_pace_is_told_the_nearest_word() -> None:
+    words = {"version": {"increment": {"major": "quartely"}}}
+    (found,) = passed_over(compile_plan({**DOCUMENT, **words}))
+    assert "did you mean 'quarterly'?" in str(found)
+
+
+def test_of_the_built_in_plans_only_the_one_behind_a_flag_has_such_keys() -> None:
+    have = {name for name in plans().names() if list(passed_over(plans().get(name)))}
+    assert have == {"batch-patches-waves"}
