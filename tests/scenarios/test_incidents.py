@@ -103,7 +103,7 @@ async def test_words_that_mean_nothing_get_an_answer_that_helps(world: World) ->
 # --- with those outside -----------------------------------------------------------------------
 
 
-@pytest.mark.requirement("W-138", "W-149", "W-159", "W-161", "C-118", "S-112", "S4-08b")
+@pytest.mark.requirement("W-138", "W-161", "C-118", "S-112", "S4-08b")
 async def test_a_fault_ends_in_a_rollback_an_incident_a_page_a_ticket_and_a_post_mortem(
     world: World,
 ) -> None:
