@@ -85,6 +85,7 @@ async def one(behind: Behind, *words: str, token: str = TOKEN) -> Typed:
         return await typed_aside(*words, env=env)
 
 
+@pytest.mark.thorough
 async def test_a_rollback_carries_who_what_and_why() -> None:
     behind = Behind()
     done = await one(behind, "rollback", "checkout", "v1.2.0", "--reason", "payments fail")

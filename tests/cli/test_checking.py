@@ -130,6 +130,7 @@ def test_a_level_is_told_when_its_minutes_are_too_few(tmp_path: Path) -> None:
     assert "levels are compared minute by minute" in told
 
 
+@pytest.mark.thorough
 def test_traffic_of_a_service_is_used_for_its_plan(tmp_path: Path) -> None:
     (tmp_path / "plans").mkdir()
     written(tmp_path / "plans")

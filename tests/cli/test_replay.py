@@ -104,6 +104,7 @@ def test_a_gate_that_fails_takes_the_release_back(plan: Path, tmp_path: Path) ->
     assert "the gate error_rate < 1% failed" in seen["reason"]
 
 
+@pytest.mark.thorough
 def test_a_gate_that_steps_back_says_what_it_saw(tmp_path: Path) -> None:
     back = (
         "error_rate < 1%}]}\ntriggers",
@@ -116,6 +117,7 @@ def test_a_gate_that_steps_back_says_what_it_saw(tmp_path: Path) -> None:
     assert (seen["outcome"], seen["waves"][2]["traffic"]) == ("paused", 5)
 
 
+@pytest.mark.thorough
 def test_too_little_traffic_is_extended_and_then_left_to_a_person(
     plan: Path, tmp_path: Path
 ) -> None:
@@ -130,6 +132,7 @@ def test_too_little_traffic_is_extended_and_then_left_to_a_person(
     assert "the data end first; it is judging at 5 %" in replayed(plan, data).out
 
 
+@pytest.mark.thorough
 def test_a_gap_in_the_data_stops_the_release_like_a_blind_source(
     plan: Path, tmp_path: Path
 ) -> None:
@@ -141,6 +144,7 @@ def test_a_gap_in_the_data_stops_the_release_like_a_blind_source(
     assert "Nothing has been known for 2 minutes" in seen["reason"]
 
 
+@pytest.mark.thorough
 def test_data_that_end_too_early_leave_it_open(plan: Path, tmp_path: Path) -> None:
     data = keep(tmp_path, errors(minutes=14), calm(14))
     assert "it is soaking at 100 %, 6m of the soak to go" in replayed(plan, data).out
@@ -170,6 +174,7 @@ def test_alerts_are_told_each_time_they_begin(plan: Path, tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.thorough
 def test_a_limit_that_follows_the_baseline_follows_the_recorded_one(tmp_path: Path) -> None:
     follows = ("error_rate > 5%", "error_rate > baseline + 5pp")
     plan = written(tmp_path, ("error_rate < 1%", "error_rate < 30%"), follows)
@@ -182,6 +187,7 @@ def test_a_limit_that_follows_the_baseline_follows_the_recorded_one(tmp_path: Pa
     assert [f["id"] for f in alone["fired"]] == ["spike"]
 
 
+@pytest.mark.thorough
 def test_a_probe_that_was_recorded_is_judged(tmp_path: Path) -> None:
     plan = written(
         tmp_path, ("alerts:", "  - {id: ill, if: health != ok, consecutive: 3}\nalerts:")
@@ -194,6 +200,7 @@ def test_a_probe_that_was_recorded_is_judged(tmp_path: Path) -> None:
     assert "no answers of a probe were recorded: health" in str(without["notes"])
 
 
+@pytest.mark.thorough
 def test_it_can_begin_in_the_middle_and_what_was_before_is_not_counted(
     plan: Path, tmp_path: Path
 ) -> None:
@@ -223,6 +230,7 @@ def test_points_that_lie_far_apart_are_noted(plan: Path, tmp_path: Path) -> None
     assert any("Points 2m apart are coarse" in note for note in seen["notes"])
 
 
+@pytest.mark.thorough
 def test_times_of_a_recording_may_be_in_any_zone(plan: Path, tmp_path: Path) -> None:
     utc = found(plan, keep(tmp_path, errors(minutes=30), calm(30)))
     text = (tmp_path / "kept.json").read_text().replace("T09:", "T10:").replace("Z", "+01:00")
@@ -296,6 +304,7 @@ def test_what_is_exported_is_replayed_alike(plan: Path, tmp_path: Path, name: st
     assert next(s for s in kept if s["metric"] == "latency")["edges"] == [0.1, 0.25]
 
 
+@pytest.mark.thorough
 def test_conditions_can_be_left_out(plan: Path, tmp_path: Path) -> None:
     seen = found(plan, keep(tmp_path, errors()), "--without", "memory")
     assert seen["outcome"] == "completed"

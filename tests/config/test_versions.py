@@ -78,6 +78,7 @@ def test_the_parts_of_a_version_are_told_apart() -> None:
     )
 
 
+@pytest.mark.thorough
 @given(st.text(max_size=30))
 def test_any_text_is_a_version_or_is_refused(text: str) -> None:
     try:

@@ -128,6 +128,7 @@ async def test_the_check_runs_the_window_closes_and_the_day_is_signed(world: Wor
     await world.verify_audit()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("instant", [15 * MINUTE, DAY], ids=["window", "day"])
 async def test_two_processes_at_one_instant_do_it_once(world: World, instant: timedelta) -> None:
     begun = await released(world)

@@ -50,6 +50,7 @@ async def test_a_release_goes_on_where_only_the_picture_lacks_the_old_version(
     assert Track.BASELINE in {track for _, track, _ in world.metrics.reads}
 
 
+@pytest.mark.thorough
 async def test_without_pictures_the_old_version_is_not_read_for_nothing(
     inline_store: Store,
 ) -> None:

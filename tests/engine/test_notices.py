@@ -196,6 +196,7 @@ async def test_an_approval_that_waits_is_reminded_of_once_an_hour_through_restar
     assert len(world.chat.texts("DU0ADA")) == asked + 1
 
 
+@pytest.mark.thorough
 async def test_the_signature_is_a_row_of_its_own(world: World) -> None:
     await begun(world, INCIDENT, "investigating")
     await approved(world)

@@ -146,6 +146,7 @@ async def test_a_second_release_on_the_target_waits_for_its_turn(world: World) -
     assert world.deployer.candidate == "v3"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("times", [1, 2])
 async def test_a_lost_reply_of_the_deployer_moves_traffic_once(world: World, times: int) -> None:
     await world.start()

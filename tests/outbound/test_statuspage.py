@@ -309,6 +309,7 @@ async def test_calls_keep_the_pace_that_the_key_is_allowed(desk: Desk) -> None:
     assert desk.clock.time == 89.0
 
 
+@pytest.mark.thorough
 async def test_without_a_pace_the_page_would_refuse(desk: Desk) -> None:
     adapter = desk.adapter(interval=0.0)
     for number in range(20):

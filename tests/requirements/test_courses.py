@@ -226,6 +226,7 @@ COURSES = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "course",
     [pytest.param(c, id=c.plan, marks=pytest.mark.requirement(*c.rows)) for c in COURSES],

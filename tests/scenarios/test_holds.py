@@ -33,6 +33,7 @@ async def signed(world: World, version: str = "v1.2.0", more: str = "", *others:
     return await world.rollout(asked.id)
 
 
+@pytest.mark.thorough
 async def test_a_lock_holds_what_is_signed_and_its_end_lets_it_go_on(world: World) -> None:
     answer = await told(world, "/release lock the till database moves", "grace")
     assert "Locked checkout" in answer
@@ -133,6 +134,7 @@ async def test_what_is_wrong_with_a_lock_is_said(world: World) -> None:
         assert words in await told(world, text), text
 
 
+@pytest.mark.thorough
 async def test_of_two_locks_the_one_that_is_named_is_taken_off(world: World) -> None:
     await told(world, "/release lock the till database moves", "grace")
     await told(world, "/release lock checkout the auditors are here", "ada")

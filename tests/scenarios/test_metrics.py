@@ -28,6 +28,7 @@ async def test_a_release_can_be_followed_in_the_bots_own_metrics(world: World) -
     world.whispers("mary")
 
 
+@pytest.mark.thorough
 async def test_verdicts_are_counted_and_a_late_look_shows(world: World) -> None:
     await world.start()
     await world.sign()

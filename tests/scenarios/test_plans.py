@@ -138,6 +138,7 @@ def test_updates_are_posted_in_every_wave_as_often_as_it_says(
     assert watched_closely(plan).statuses(wave) == count
 
 
+@pytest.mark.thorough
 def test_people_are_called_to_the_meetings_of_their_waves() -> None:
     """The release begins at ten in the morning, UTC: two at night in Los Angeles."""
     done = course("batch-patches-waves")

@@ -143,6 +143,7 @@ async def test_several_items_are_ticked_and_unticked_in_one_dialog(
     assert world.said("wrong scan")
 
 
+@pytest.mark.thorough
 async def test_an_item_on_the_card_is_ticked_with_its_button(
     world: World, move_in: Reports
 ) -> None:
@@ -318,6 +319,7 @@ async def test_a_version_that_is_tagged_anew_while_items_are_open_is_ticked_anew
     assert not again.items["release/promoted"].ok
 
 
+@pytest.mark.thorough
 async def test_a_restart_in_the_middle_keeps_every_tick(world: World, move_in: Reports) -> None:
     (await move_in()).write_text("812 tests passed", "utf-8")
     world.live_in("staging", "v1.2.0")
@@ -431,6 +433,7 @@ async def test_a_type_or_label_that_nobody_knows_starts_nothing(world: World) ->
     assert await world.rollouts() == []
 
 
+@pytest.mark.thorough
 async def test_a_plan_for_another_type_is_taken_only_when_it_is_named(
     world: World, move_in: Reports
 ) -> None:

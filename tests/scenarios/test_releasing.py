@@ -23,6 +23,7 @@ async def test_the_quickstart_reaches_100_percent_after_two_people(world: World)
     assert "v1.2.0 is live" in world.card().text
 
 
+@pytest.mark.thorough
 async def test_the_second_release_starts_where_the_first_ended(world: World) -> None:
     await world.release("v1.1.0")
     second = await world.release("v1.2.0")
@@ -177,6 +178,7 @@ async def test_a_status_is_posted_at_the_cadence_of_the_plan(world: World) -> No
     assert len([text for text in world.thread() if text.startswith("Status at 10 %")]) == 3
 
 
+@pytest.mark.thorough
 async def test_a_person_advances_a_wave_that_asks_for_it(world: World) -> None:
     world.step = timedelta(seconds=15)
     await world.soaking(50, "v1.2.0", "--plan careful")

@@ -76,6 +76,7 @@ async def test_who_acknowledges_in_time_stops_the_clock(world: World) -> None:
     world.pages()
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("P-099", "S4-07a")
 async def test_an_alert_that_nobody_acknowledges_is_said_again_louder_and_once(
     world: World,

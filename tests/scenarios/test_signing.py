@@ -84,6 +84,7 @@ async def test_a_second_click_by_one_person_counts_once(world: World) -> None:
     assert [s.person for s in rollout.request.signatures] == ["ada"]  # type: ignore[union-attr]
 
 
+@pytest.mark.thorough
 async def test_a_second_account_of_one_person_is_the_same_person(world: World) -> None:
     await world.start()
     await world.click("ada", "approve")
@@ -92,6 +93,7 @@ async def test_a_second_account_of_one_person_is_the_same_person(world: World) -
     assert (await world.rollout()).phase is Phase.AWAITING_APPROVAL
 
 
+@pytest.mark.thorough
 async def test_a_click_on_a_card_of_a_decided_release_says_so(world: World) -> None:
     await world.start()
     seen = world.card()

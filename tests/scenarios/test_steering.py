@@ -19,6 +19,7 @@ async def do(world: World, person: str, action: str, typed: bool, more: str = ""
         await world.click(person, action)
 
 
+@pytest.mark.thorough
 @BOTH
 async def test_a_pause_holds_the_traffic_until_somebody_resumes(world: World, typed: bool) -> None:
     paused = await world.soaking(25)

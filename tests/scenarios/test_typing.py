@@ -12,6 +12,7 @@ async def told(world: World, text: str, person: str = "mary", channel: str = "ch
     return world.whisper(person)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -78,6 +79,7 @@ async def test_hostile_texts_stay_what_they_are(world: World, text: str) -> None
             assert bad not in shown.replace("49>", "")
 
 
+@pytest.mark.thorough
 async def test_a_release_starts_by_a_form(world: World) -> None:
     await world.say("mary", "/release")
     assert world.modal("mary") is not None
@@ -168,6 +170,7 @@ async def test_quotes_and_dashes_of_a_phone_are_understood(world: World) -> None
     assert (await world.rollout()).note == "the new tills"
 
 
+@pytest.mark.thorough
 async def test_the_home_tab_shows_what_waits_and_what_is_under_way(world: World) -> None:
     empty = await world.open_home("ada")
     assert "Nothing waits for you" in empty
@@ -185,6 +188,7 @@ async def test_the_home_tab_shows_what_waits_and_what_is_under_way(world: World)
     assert "complete" in world.home("ada")
 
 
+@pytest.mark.thorough
 async def test_an_alert_from_outside_pauses_or_takes_back(world: World) -> None:
     await world.soaking(5)
     answer = await world.hook(
