@@ -161,13 +161,15 @@ class Making:
         )
 
     def places(self, series: Series) -> list[tuple[str, str]]:
-        """Where things are released by the plan of a series, as far as its channel hears of it."""
+        """Where things are released by the plan of a series, as far as its channel hears of it.
+
+        In the channel of a service that has another plan by default it is about that service.
+        """
         targets = self._tools.catalogue.targets
         mine = {
             place: target
             for place, target in targets.items()
             if series.plan in {target.plan, *target.plans.values()}
         }
-        here = [place for place, target in mine.items() if target.channel == series.channel]
-        owned = any(target.channel == series.channel for target in targets.values())
-        return here if owned else list(mine)
+        owned = [place for place, each in targets.items() if each.channel == series.channel]
+        return [place for place in owned if place in mine] or owned or list(mine)
