@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from bot.engine import transitions
 from bot.engine.clock import Clock
 from bot.engine.kinds import AnyKind
-from bot.ports import PermanentError, TemporaryError
+from bot.ports import SHUT_OUT, PermanentError, TemporaryError
 from bot.store.database import Store
 from bot.store.queries import leases, ops, outbox
 from bot.store.queries.leases import Claimant
@@ -30,6 +30,7 @@ LANES = {outbox.DEPLOY: 32, "chat": 16, "work": 32}
 _TOLD_AT = (3, 10, 30, 100)
 _BUSY_AGAIN = timedelta(seconds=2)
 _CANCEL_WAIT = 2.0
+_SHUT_OUT_WAIT = timedelta(seconds=30)
 
 
 class NotYetError(Exception):
@@ -201,7 +202,12 @@ class Outbox:
         except TemporaryError as error:
             await self._try_again(work, performer, error)
         except PermanentError as error:
-            await self._give_up(work, performer, str(error))
+            if error.code in SHUT_OUT:
+                # Somebody has to give the bot a new token; what it has to say is said then.
+                later = TemporaryError(str(error), retry_after=_SHUT_OUT_WAIT)
+                await self._try_again(work, performer, later)
+            else:
+                await self._give_up(work, performer, str(error))
         except Exception as error:
             log.exception("outbox %s failed in an unforeseen way", row.key)
             unforeseen = TemporaryError(f"{type(error).__name__}: {error}", unknown=True)

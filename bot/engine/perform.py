@@ -31,7 +31,6 @@ from bot.engine.changes import Changes
 from bot.engine.checks import Checks
 from bot.engine.outbox import Patience, Work
 from bot.engine.posting import Posting
-from bot.ports import SHUT_OUT, PermanentError, TemporaryError
 
 _OPERATIONS: dict[type, str] = {
     Prepare: "installing the new version",
@@ -40,9 +39,6 @@ _OPERATIONS: dict[type, str] = {
     Retire: "stopping the old version",
     SwitchBack: "the rollback",
 }
-
-
-_SHUT_OUT_WAIT = timedelta(seconds=30)
 
 
 Start = Callable[[Work], Awaitable[None]]
@@ -64,15 +60,6 @@ class RolloutPerformer:
         self._starts = starts
 
     async def perform(self, work: Work) -> Sequence[Any]:
-        try:
-            return await self._perform(work)
-        except PermanentError as error:
-            if error.code not in SHUT_OUT:
-                raise
-            # Somebody has to give the bot a new token; what it has to say is said then.
-            raise TemporaryError(str(error), retry_after=_SHUT_OUT_WAIT) from error
-
-    async def _perform(self, work: Work) -> Sequence[Any]:
         start = self._starts.get(type(work.effect))
         if start is not None:
             await start(work)

@@ -276,8 +276,10 @@ class PlanWorld(World):
         while (care := await self.care()) is not None and not care.ended:
             for group, item in questions(care):
                 roles = item.by or getattr(group, "seats", ())
-                await self.say(holder(roles), f"/release confirm {item.id} yes as far as I see")
-                assert self.whispers(holder(roles)) == []
+                words = a_number(item.value) if item.value else "as far as I see"
+                await self.say(holder(roles), f"/release confirm {item.id} yes {words}")
+                said = self.whispers(holder(roles))
+                assert said == [], said
             care = await self.care()
             assert care is not None
             for signoff in waiting_signoffs(care):

@@ -110,7 +110,8 @@ async def test_six_hours_without_slack_end_with_one_current_message(world: World
     before = len(world.space.messages["C0CHECKOUT"])
     await world.advance(hours=6)
     assert len(world.space.messages["C0CHECKOUT"]) == before
-    assert world.shop.weights == [10, 50]
+    held = await world.rollout()
+    assert (world.shop.weights, held.reason) == ([10], "Waiting until people can be told again.")
     assert (await world.rollout(waiting.id)).phase is Phase.AWAITING_APPROVAL
     world.space.faults.clear()
     await world.advance(minutes=30)
