@@ -110,6 +110,11 @@ roles:
   security:        {people: [ada]}
   operations:      {people: [grace]}
   product:         {people: [alan]}
+notices:
+  channels: [C0RELEASES]
+  zones: [UTC]
+  support: support@shop.example
+  status_page: https://status.shop.example
 services:
   checkout:
     channel: C0CHECKOUT
