@@ -221,39 +221,14 @@ class AftercarePerformer:
         message = self._presenter.ask(care, effect.purpose, link, effect.reminder, now)
         signed = [signature.person for signature in request.signatures]
         people = await self._tools.directory.signers(request.missing, without=signed)
-        later: TemporaryError | None = None
-        for user_id in people:
-            try:
-                await self._direct(message, user_id, f"{work.row.key}:{user_id}", "ask", work)
-            except TemporaryError as error:
-                later = error
-            except PermanentError:
-                # One who can't be written to keeps nobody else from being asked.
-                continue
-        if later is not None:
-            raise later
-
-    async def _direct(
-        self, message: Message, user_id: str, key: str, purpose: str, work: Work
-    ) -> None:
-        if await self._delivery.sent(key) is None:
-            channel = await self._tools.chat.direct(user_id)
-            there = msgspec.structs.replace(message, channel=channel)
-            await self._delivery.post(there, key, purpose, work, look=work.row.look_first)
+        await self._delivery.each(message, people, "ask", work)
 
     async def _whisper(self, work: Work, effect: Whisper) -> None:
         """Tell one person; by direct message if they can't be told in the channel."""
-        if not effect.user_id:
-            return
         care: Aftercare = work.aggregate
-        message = self._presenter.thread(care, effect.text)
-        sent = await self._delivery.sent(card_key(care.id))
-        channel = sent.channel if sent else care.channel
-        try:
-            here = msgspec.structs.replace(message, channel=channel)
-            await self._tools.chat.whisper(effect.user_id, here)
-        except PermanentError:
-            await self._direct(message, effect.user_id, work.row.key, "whisper", work)
+        said = self._presenter.thread(care, effect.text)
+        message = msgspec.structs.replace(said, channel=care.channel)
+        await self._delivery.whisper(message, effect.user_id, work, card_key(care.id))
 
     async def _page(self, work: Work, effect: Page) -> None:
         """Say it where somebody looks now."""

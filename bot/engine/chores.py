@@ -35,7 +35,7 @@ from bot.engine.engine import Engine, Part, Tools
 from bot.engine.kinds import Kind, Route, Subject
 from bot.engine.outbox import NotYetError, Patience, Work
 from bot.engine.reminding import Reminders
-from bot.ports import Message, PermanentError
+from bot.ports import Message
 from bot.store.queries import chores as rows
 from bot.store.tables import chore as table
 
@@ -161,17 +161,10 @@ class ChorePerformer:
 
     async def _whisper(self, work: Work, chore: Chore, effect: Whisper) -> None:
         """Tell one person; by direct message if they can't be told in the channel."""
-        sent = await self._delivery.sent(message_key(chore, chore.round))
-        channel = sent.channel if sent else chore.channel
-        message = self._presenter.line(effect.text)
-        try:
-            here = msgspec.structs.replace(message, channel=channel)
-            await self._tools.chat.whisper(effect.user_id, here)
-        except PermanentError:
-            direct = await self._tools.chat.direct(effect.user_id)
-            there = msgspec.structs.replace(message, channel=direct)
-            look = work.row.look_first
-            await self._delivery.post(there, work.row.key, NAME, work, look=look)
+        said = self._presenter.line(effect.text)
+        message = msgspec.structs.replace(said, channel=chore.channel)
+        key = message_key(chore, chore.round)
+        await self._delivery.whisper(message, effect.user_id, work, key)
 
     def patience(self, work: Work) -> Patience:
         match work.effect:

@@ -4,12 +4,14 @@ A message is posted once: after an attempt with an unknown end it is looked for 
 Where a channel can't be written to, the default channel gets it.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import Clock
 from bot.engine.outbox import NotYetError, Work
-from bot.ports import Chat, Message, PermanentError, Posted, TemporaryError
+from bot.ports import SHUT_OUT, Chat, Message, PermanentError, Posted, TemporaryError
 from bot.store.database import Store
 from bot.store.queries import records
 
@@ -79,6 +81,46 @@ class Delivery:
                 raise
             # The card notices at its next edit and moves; what is said moves with it.
             raise TemporaryError(f"the card has to move first ({error})") from error
+
+    async def direct(
+        self, message: Message, user_id: str, key: str, purpose: str, work: Work
+    ) -> None:
+        """Write to one person, once per key."""
+        if await self.sent(key) is None:
+            there = msgspec.structs.replace(message, channel=await self._chat.direct(user_id))
+            await self.post(there, key, purpose, work, look=work.row.look_first)
+
+    async def each(self, message: Message, people: Iterable[str], purpose: str, work: Work) -> None:
+        """Write to several people, each once; one who can't be written to keeps out nobody else.
+
+        Raises TemporaryError when somebody has to be tried again, and PermanentError when it is the
+        bot itself that the chat refuses.
+        """
+        later: TemporaryError | None = None
+        for user_id in people:
+            try:
+                await self.direct(message, user_id, f"{work.row.key}:{user_id}", purpose, work)
+            except TemporaryError as error:
+                later = error
+            except PermanentError as error:
+                if error.code in SHUT_OUT:
+                    raise
+        if later is not None:
+            raise later
+
+    async def whisper(self, message: Message, user_id: str, work: Work, card: str = "") -> None:
+        """Tell one person, if there is one; by direct message where the channel can't be used.
+
+        card: the key of the message whose channel is meant; the message's own when it is nowhere.
+        """
+        if not user_id:
+            return
+        there = await self.sent(card) if card else None
+        here = msgspec.structs.replace(message, channel=there.channel) if there else message
+        try:
+            await self._chat.whisper(user_id, here)
+        except PermanentError:
+            await self.direct(message, user_id, work.row.key, "whisper", work)
 
     async def card_of(self, rollout_id: str) -> records.Sent:
         """Where the card of a rollout is. Raises NotYetError."""

@@ -41,7 +41,7 @@ from bot.engine.kinds import AnyKind, Route
 from bot.engine.outbox import NotYetError, Patience, Work
 from bot.engine.rollouts import CARD_PACE
 from bot.engine.wellbeing import kept_words
-from bot.ports import Message, Pager, PermanentError, TemporaryError, Tickets
+from bot.ports import Message, Pager, Tickets
 from bot.store.queries import records, reports, rollouts
 
 NAME = "incident"
@@ -194,16 +194,8 @@ class IncidentPerformer:
         """Each of those meant is written to once; one who can't be keeps nobody else from it."""
         link = await self._link(work)
         message = self._presenter.call(work.aggregate, effect.text, "", link)
-        later: TemporaryError | None = None
-        for user_id in await self._accounts(effect.whom):
-            try:
-                await self._direct(message, user_id, work)
-            except TemporaryError as error:
-                later = error
-            except PermanentError:
-                continue
-        if later is not None:
-            raise later
+        people = await self._accounts(effect.whom)
+        await self._delivery.each(message, people, "ask", work)
 
     async def _accounts(self, whom: str) -> Sequence[str]:
         """The accounts of a person, or of everybody who holds a role."""
@@ -215,24 +207,11 @@ class IncidentPerformer:
             return [account]
         return [whom] if whom not in catalogue.people and whom.isupper() else []
 
-    async def _direct(self, message: Message, user_id: str, work: Work) -> None:
-        key = f"{work.row.key}:{user_id}"
-        if await self._delivery.sent(key) is None:
-            place = await self._tools.chat.direct(user_id)
-            direct = msgspec.structs.replace(message, channel=place)
-            await self._delivery.post(direct, key, "ask", work, look=work.row.look_first)
-
     async def _whisper(self, work: Work, effect: Whisper) -> None:
-        if not effect.user_id:
-            return
-        card = await self._delivery.sent(card_key(work.aggregate.id))
-        channel = card.channel if card is not None else work.aggregate.channel
-        message = self._presenter.line(effect.text)
-        try:
-            here = msgspec.structs.replace(message, channel=channel)
-            await self._tools.chat.whisper(effect.user_id, here)
-        except PermanentError:
-            await self._direct(message, effect.user_id, work)
+        incident = work.aggregate
+        said = self._presenter.line(effect.text)
+        message = msgspec.structs.replace(said, channel=incident.channel)
+        await self._delivery.whisper(message, effect.user_id, work, card_key(incident.id))
 
     # --- pager and tickets ------------------------------------------------------------------
 

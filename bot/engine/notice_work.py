@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, assert_never
 
-import msgspec
-
 from bot.domain.events import AskSigners, Page, Whisper
 from bot.domain.notice import Letter, Notice, instant
 from bot.domain.notice_course import announced
@@ -23,7 +21,7 @@ from bot.domain.notice_events import (
 from bot.domain.people import Actor
 from bot.engine.engine import Tools
 from bot.engine.outbox import NotYetError, Patience, Work
-from bot.ports import Announcement, Message, PermanentError, Publisher, TemporaryError
+from bot.ports import Announcement, Message, PermanentError, Publisher
 
 NAME = "notice"
 
@@ -117,7 +115,8 @@ class NoticePerformer:
             case RemindOwner():
                 await self._remind(work, effect.text)
             case Whisper():
-                await self._whisper(work, effect)
+                message = self._presenter.line(work.aggregate, effect.text)
+                await self._delivery.whisper(message, effect.user_id, work)
             case Page():
                 await self._page(work, effect.text)
             case FanOut():
@@ -172,17 +171,8 @@ class NoticePerformer:
         message = self._presenter.ask(notice, letter, link, effect.reminder)
         signed = [signature.person for signature in request.signatures]
         without = (*request.excluded, *signed)
-        later: TemporaryError | None = None
-        for user_id in await self._tools.directory.signers(request.missing, without=without):
-            try:
-                await self._direct(message, user_id, f"{work.row.key}:{user_id}", "ask", work)
-            except TemporaryError as error:
-                later = error
-            except PermanentError:
-                # One who can't be written to keeps nobody else from being asked.
-                continue
-        if later is not None:
-            raise later
+        people = await self._tools.directory.signers(request.missing, without=without)
+        await self._delivery.each(message, people, "ask", work)
 
     async def _remind(self, work: Work, text: str) -> None:
         """Nobody in person looks after what the bot began: then the channel hears of it."""
@@ -190,28 +180,10 @@ class NoticePerformer:
         account = _account(notice.owner) or self._tools.catalogue.account_of(notice.owner.person)
         message = self._presenter.line(notice, text)
         if account:
-            await self._direct(message, account, work.row.key, "reminder", work)
+            await self._delivery.direct(message, account, work.row.key, "reminder", work)
             return
         look = work.row.look_first
         await self._delivery.post(message, work.row.key, "reminder", work, look=look)
-
-    async def _whisper(self, work: Work, effect: Whisper) -> None:
-        if not effect.user_id:
-            return
-        notice: Notice = work.aggregate
-        message = self._presenter.line(notice, effect.text)
-        try:
-            await self._tools.chat.whisper(effect.user_id, message)
-        except PermanentError:
-            await self._direct(message, effect.user_id, work.row.key, "whisper", work)
-
-    async def _direct(
-        self, message: Message, user_id: str, key: str, purpose: str, work: Work
-    ) -> None:
-        if await self._delivery.sent(key) is None:
-            channel = await self._tools.chat.direct(user_id)
-            there = msgspec.structs.replace(message, channel=channel)
-            await self._delivery.post(there, key, purpose, work, look=work.row.look_first)
 
     # --- to customers -----------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from bot.engine.directory import Directory
 from bot.engine.outbox import Work
 from bot.engine.presenting import Errand, Presenter
 from bot.engine.rollouts import RolloutKind
-from bot.ports import Chat, Message, PermanentError, Posted, TemporaryError
+from bot.ports import Chat, Message, PermanentError, Posted
 from bot.store.database import Store
 from bot.store.queries import records, rollouts
 
@@ -105,42 +105,14 @@ class Posting:
         people = await self._directory.signers(seats, without=(*request.excluded, *signed))
         now = self._clock.now()
         message = self._presenter.ask(rollout, effect.purpose, link, effect.reminder, now)
-        later: TemporaryError | None = None
-        for user_id in people:
-            try:
-                await self._ask_one(message, user_id, work)
-            except TemporaryError as error:
-                later = error
-            except PermanentError:
-                # One who can't be written to keeps nobody else from being asked; the card shows
-                # the open seats to everybody.
-                continue
-        if later is not None:
-            raise later
-
-    async def _ask_one(self, message: Message, user_id: str, work: Work) -> None:
-        key = f"{work.row.key}:{user_id}"
-        if await self._delivery.sent(key) is None:
-            direct = msgspec.structs.replace(message, channel=await self._chat.direct(user_id))
-            await self._delivery.post(direct, key, "ask", work, look=work.row.look_first)
+        await self._delivery.each(message, people, "ask", work)
 
     async def whisper(self, work: Work, effect: Whisper) -> None:
         """Tell one person; by direct message if they can't be told in the channel."""
-        if not effect.user_id:
-            return
         rollout: Rollout = work.aggregate
-        message = self._presenter.thread(rollout, effect.text)
-        sent = await self._delivery.sent(card_key(rollout.id))
-        channel = sent.channel if sent else rollout.channel
-        try:
-            here = msgspec.structs.replace(message, channel=channel)
-            await self._chat.whisper(effect.user_id, here)
-        except PermanentError:
-            direct = await self._chat.direct(effect.user_id)
-            there = msgspec.structs.replace(message, channel=direct)
-            await self._delivery.post(
-                there, work.row.key, "whisper", work, look=work.row.look_first
-            )
+        said = self._presenter.thread(rollout, effect.text)
+        message = msgspec.structs.replace(said, channel=rollout.channel)
+        await self._delivery.whisper(message, effect.user_id, work, card_key(rollout.id))
 
     async def page(self, work: Work, effect: Page) -> None:
         """Say it where somebody looks now."""

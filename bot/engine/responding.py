@@ -56,19 +56,10 @@ class _Teller:
         await self._delivery.post(message, work.row.key, "page", work, look=work.row.look_first)
 
     async def whisper(self, work: Work, effect: Whisper) -> None:
-        if not effect.user_id:
-            return
-        card = await self._delivery.sent(card_key(work.aggregate.rollout_id))
-        channel = card.channel if card else work.aggregate.channel
-        message = self._presenter.line(effect.text)
-        try:
-            here = msgspec.structs.replace(message, channel=channel)
-            await self._tools.chat.whisper(effect.user_id, here)
-        except PermanentError:
-            direct = await self._tools.chat.direct(effect.user_id)
-            there = msgspec.structs.replace(message, channel=direct)
-            look = work.row.look_first
-            await self._delivery.post(there, work.row.key, "whisper", work, look=look)
+        said = self._presenter.line(effect.text)
+        message = msgspec.structs.replace(said, channel=work.aggregate.channel)
+        key = card_key(work.aggregate.rollout_id)
+        await self._delivery.whisper(message, effect.user_id, work, key)
 
     async def _link(self, work: Work) -> str:
         card = await self._delivery.sent(card_key(work.aggregate.rollout_id))

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, assert_never
 
-import msgspec
-
 from bot.domain.events import Whisper
 from bot.domain.standup_state import (
     PostWeekly,
@@ -81,7 +79,8 @@ class StandupPerformer:
                 look = work.row.look_first
                 await self._delivery.post(weekly, work.row.key, "weekly", work, look=look)
             case Whisper():
-                await self._whisper(work, effect)
+                message = self._presenter.line(work.aggregate, effect.text)
+                await self._delivery.whisper(message, effect.user_id, work)
             case _:
                 assert_never(effect)
         return ()
@@ -107,20 +106,6 @@ class StandupPerformer:
         if there is None:
             raise NotYetError("the standup is not posted yet")
         return there
-
-    async def _whisper(self, work: Work, effect: Whisper) -> None:
-        """Tell one person; by direct message if they can't be told in the channel."""
-        if not effect.user_id:
-            return
-        standup: Standup = work.aggregate
-        message = self._presenter.line(standup, effect.text)
-        try:
-            await self._tools.chat.whisper(effect.user_id, message)
-        except PermanentError:
-            direct = await self._tools.chat.direct(effect.user_id)
-            there = msgspec.structs.replace(message, channel=direct)
-            look = work.row.look_first
-            await self._delivery.post(there, work.row.key, "whisper", work, look=look)
 
     def patience(self, work: Work) -> Patience:
         match work.effect:

@@ -170,3 +170,14 @@ async def test_homes_of_those_who_looked_follow_what_happens(world: World) -> No
     await world.until(Phase.SOAKING)
     await world.pass_time(1)
     assert world.chat.homes["U0ADA"]["live"] == ["r1"]
+
+
+async def test_those_who_sign_are_asked_once_the_token_is_taken_again(world: World) -> None:
+    refused = PermanentError("the token was revoked", code="token_revoked")
+    world.chat.fail("direct", refused)
+    await world.start()
+    asked = [channel for channel, _ in world.chat.messages if channel.startswith("DU0")]
+    await world.pass_time(60, step=5)
+    later = [channel for channel, _ in world.chat.messages if channel.startswith("DU0")]
+    assert len(set(later)) == len(later) > len(asked)
+    assert await world.dead_letters() == []
