@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from slack_bolt.async_app import AsyncApp
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
@@ -31,6 +32,7 @@ from bot.engine.engine import DEFAULTS, Engine, Options, Part, Tools
 from bot.engine.finding import Finder
 from bot.engine.incident_work import NAME as INCIDENT
 from bot.engine.intents import Intent
+from bot.engine.kinds import NewerRowError
 from bot.engine.notice_work import NAME as NOTICE
 from bot.engine.reporting import Reporting
 from bot.engine.subscribers import Subscribers
@@ -39,12 +41,12 @@ from bot.leaving import leaving_route
 from bot.plans import PlanLibrary
 from bot.ports import PermanentError, Posted, TemporaryError
 from bot.publishing import silent
+from bot.receiving import receiving
 from bot.serving import Front, Site, listening, stop_signals, url_of
 from bot.settings import Settings, SettingsError, missing
 from bot.setup import Outside, Setup, real_world, setup
 from bot.slack.aftercare import AftercareCards
 from bot.slack.alerts import DutyCards
-from bot.slack.asgi import slack_route
 from bot.slack.cards import Cards
 from bot.slack.chores import ChoreCards
 from bot.slack.client import Answer, Identity, SlackChat, web_client
@@ -138,7 +140,8 @@ class Bot:
             outside.new_id,
             self.incidents.alarmed,
         )
-        self.web = web.build(self._web_parts(), self._slack_route(identity), None)
+        self.slack = receiving(setup, outside, self._web, self.chat, self._listeners(identity))
+        self.web = web.build(self._web_parts(), self.slack.route, None)
         self._running = False
 
     # --- life ---------------------------------------------------------------------------------
@@ -147,6 +150,7 @@ class Bot:
         """Begin to work in the background."""
         await self.open_calendar()
         await self.engine.start()
+        await self.slack.start()
         self._running = True
 
     async def open_calendar(self) -> None:
@@ -156,6 +160,7 @@ class Bot:
     async def stop(self) -> None:
         """Take nothing new, finish what is under way, close the database."""
         self._running = False
+        await self.slack.close()
         await self.engine.stop()
         await self.store.close()
 
@@ -177,7 +182,7 @@ class Bot:
 
     # --- Slack --------------------------------------------------------------------------------
 
-    def _slack_route(self, identity: Identity) -> Any:
+    def _listeners(self, identity: Identity) -> AsyncApp:
         desk = ListenerDesk(
             submit=self._submit,
             answer=self.desk.answer,
@@ -187,18 +192,7 @@ class Bot:
             accounts=self.accounts,
             urgent=self.desk.urgent,
         )
-        bolt = bolt_app(self._web, identity, Listeners(desk, self.chat))
-        return slack_route(
-            bolt,
-            secret=self.setup.slack_secret,
-            now=lambda: self.outside.clock.now().timestamp(),
-            observe=self._observed,
-        )
-
-    def _observed(self, kind: str, status: int, seconds: float) -> None:
-        outcome = "ok" if status < 400 else str(status)
-        self.telemetry.slack_requests.labels(kind, outcome).inc()
-        self.telemetry.ack.observe(seconds)
+        return bolt_app(self._web, identity, Listeners(desk, self.chat))
 
     async def _submit(self, intent: Intent) -> None:
         await self.engine.submit(intent)
@@ -231,7 +225,7 @@ class Bot:
     # --- the web side -------------------------------------------------------------------------
 
     def _web_parts(self) -> web.WebParts:
-        key = leaving.key_from(self.setup.slack_secret)
+        key = leaving.key_from(self.setup.slack_secret or self.setup.slack_app)
         return web.WebParts(
             version=version("countersign"),
             telemetry=self.telemetry,
@@ -248,7 +242,7 @@ class Bot:
         )
 
     async def _ready(self) -> str | None:
-        return None if self._running else "the engine has not started yet"
+        return self.slack.missing() if self._running else "the engine has not started yet"
 
     async def _checks(self) -> Mapping[str, web.Check]:
         began = self.outside.clock.monotonic()
@@ -258,6 +252,7 @@ class Bot:
         return {
             "database": web.Check("ok", {"responseTime": f"{took:.0f}ms"}),
             "engine": web.Check("degraded" if trouble else "ok", dict(trouble)),
+            **self.slack.checks(),
         }
 
     async def _refresh(self) -> None:
@@ -274,6 +269,8 @@ class Bot:
             reply = await self.desk.do(intent)
         except (Refuse, ParseError) as refused:
             return web.Answer(409, {"ok": False, "message": in_plain_words(str(refused))})
+        except NewerRowError as newer:
+            return web.Answer(503, {"ok": False, "message": f"{newer}; ask again"})
         if reply is None:
             reply = Reply("Done; the card shows what comes of it.")
         said = in_plain_words(reply.text, seconds=reply.seconds)
@@ -367,6 +364,8 @@ async def serve(settings: Settings, library: PlanLibrary) -> None:
             # The last request is answered before the bot stops, which comes after this one.
             stack.push_async_callback(site.close)
             front.app = bot.web
+            if not await _unless(stop, bot.slack.first()):
+                return
             print(f"ready on {url_of(settings.host, bound)}", flush=True)  # noqa: T201
             await stop.wait()
 

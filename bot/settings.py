@@ -200,19 +200,15 @@ def load_settings(
 def missing(settings: Settings) -> tuple[str, ...]:
     """What the environment lacks for the bot to run, one sentence for each, with what to do."""
     secrets, found = settings.secrets, []
-    if secrets.slack_app:
-        found.append(
-            "SLACK_APP_TOKEN is set, and this version has no Socket Mode: unset it, switch Socket "
-            "Mode off in the app's settings, and let Slack deliver to https://YOUR-HOST/slack/events"
-        )
     if not secrets.slack_token:
         found.append(
             "SLACK_BOT_TOKEN is missing: copy it from the app's page OAuth & Permissions (xoxb-...)"
         )
-    if not secrets.slack_signing:
+    if not secrets.slack_signing and not secrets.slack_app:
         found.append(
             "SLACK_SIGNING_SECRET is missing: copy it from the app's page Basic Information; "
-            "without it nobody could tell Slack's deliveries from anybody else's"
+            "without it nobody could tell Slack's deliveries from anybody else's "
+            "(in Socket Mode, with SLACK_APP_TOKEN, it is not needed)"
         )
     if settings.config.github is not None and not secrets.github:
         found.append(

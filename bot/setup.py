@@ -77,12 +77,14 @@ class Outside:
 class Setup:
     """What the settings come to: values, and adapters behind their ports.
 
-    publishers: the ways by which notices leave the house, by name, for those in an address book.
+    slack_app: the app-level token; not empty: Socket Mode. publishers: the ways by which notices
+    leave the house, by name, for those in an address book.
     """
 
     database_url: str = field(repr=False)  # it can hold a password
     slack_token: Secret
     slack_secret: Secret
+    slack_app: Secret
     slack_api: str
     hook_token: Secret
     catalogue: Catalogue
@@ -128,6 +130,7 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         database_url=kept.database_url.reveal(),
         slack_token=kept.slack_token,
         slack_secret=kept.slack_signing,
+        slack_app=kept.slack_app,
         slack_api=settings.slack_api,
         hook_token=kept.hook_token,
         catalogue=_catalogue(settings, outside, telemetry),

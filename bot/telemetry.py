@@ -54,6 +54,17 @@ class Telemetry:
             buckets=ACK_BUCKETS,
             registry=self.registry,
         )
+        self.sockets = Gauge(
+            "countersign_socket_connections",
+            "Connections to Slack that are open (Socket Mode)",
+            registry=self.registry,
+        )
+        self.sockets_over = Counter(
+            "countersign_socket_connections_over",
+            "Connections to Slack that came to an end (Socket Mode)",
+            ["reason"],
+            registry=self.registry,
+        )
         self.outbox = Gauge(
             "countersign_outbox_pending", "Effects waiting to be done", registry=self.registry
         )

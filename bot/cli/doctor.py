@@ -95,7 +95,7 @@ async def examine(
     web = web_client(made.slack_token, outside.session, made.slack_api)
     chat = SlackChat(web)
     identity, told = await slack.token(chat) if made.slack_token else (None, [no_token()])
-    findings += [*unbuilt, *told]
+    findings += [*unbuilt, *told, *await slack.socket(web, kept.slack_app)]
     wanted = {of.plan: plans.get(of.plan) for of in settings.config.services.values()}
     if identity is not None:
         findings += slack.scopes(identity, catalogue)
@@ -173,11 +173,12 @@ async def _without_file(shell: Shell, outside: "Outside") -> "list[Finding]":
     findings = [*home.secrets(signing=signing, hook=hook, socket=socket)]
     findings += await home.database(shell.value("COUNTERSIGN_DATABASE_URL", SQLITE))
     token = Secret(shell.value("SLACK_BOT_TOKEN"))
+    api = shell.value("SLACK_API_URL", SLACK_API).rstrip("/") + "/"
+    web = web_client(token, outside.session, api)
+    findings += await slack.socket(web, Secret(shell.value("SLACK_APP_TOKEN")))
     if not token:
         return [*findings, no_token()]
-    api = shell.value("SLACK_API_URL", SLACK_API).rstrip("/") + "/"
-    chat = SlackChat(web_client(token, outside.session, api))
-    identity, told = await slack.token(chat)
+    identity, told = await slack.token(SlackChat(web))
     return [*findings, *told, *(slack.scopes(identity, None) if identity is not None else ())]
 
 

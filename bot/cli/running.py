@@ -25,6 +25,7 @@ def _serve(args: argparse.Namespace, shell: Shell) -> int:
     from bot.ports import PermanentError
     from bot.settings import SettingsError
     from bot.store.files import AlreadyRunningError, UnsuitablePlaceError
+    from bot.store.migrations import NewerDatabaseError
 
     settings, plans = configured(args, shell)
     _log()
@@ -32,7 +33,7 @@ def _serve(args: argparse.Namespace, shell: Shell) -> int:
         asyncio.run(serve(settings, plans))
     except (FileError, SettingsError, AlreadyRunningError, UnsuitablePlaceError) as error:
         raise ProblemError(str(error)) from error
-    except (PermanentError, OSError) as error:
+    except (PermanentError, NewerDatabaseError, OSError) as error:
         raise ProblemError(str(error)) from error
     return FINE
 

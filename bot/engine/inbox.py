@@ -11,6 +11,7 @@ from bot.domain.people import BOT
 from bot.engine import intents
 from bot.engine.clock import Clock
 from bot.engine.intents import Intent
+from bot.engine.kinds import NewerRowError
 from bot.engine.outbox import DeadLetter, backoff
 from bot.ports import PermanentError, TemporaryError
 from bot.store.database import Store
@@ -26,6 +27,9 @@ Raises TemporaryError to be called again later, PermanentError when that is poin
 
 ATTEMPTS = 8
 _CAP = timedelta(seconds=30)
+LEFT_FOR = timedelta(seconds=1)
+UPGRADE = timedelta(minutes=15)
+"""For how long an intent waits for a replica of a newer version."""
 
 
 class Inbox:
@@ -90,6 +94,8 @@ class Inbox:
             await self._handle(intent)
         except PermanentError as error:
             await self._dead(row, intent, str(error))
+        except NewerRowError as error:
+            await self._leave(row, intent, str(error))
         except TemporaryError as error:
             await self._again(row, intent, str(error), error.retry_after or timedelta())
         except Exception as error:
@@ -108,6 +114,17 @@ class Inbox:
         wait = max(backoff(row.attempts, _CAP, self._random()), at_least)
         until = self._clock.now() + wait
         await self._store.transact(lambda conn: inbox.postpone(conn, row, until, reason))
+
+    async def _leave(self, row: inbox.Row, intent: Intent, reason: str) -> None:
+        """Not for this replica: it counts as no attempt, for as long as an upgrade may take."""
+        now = self._clock.now()
+        if now - row.received_at > UPGRADE:
+            await self._dead(row, intent, reason)
+            return
+        until = now + LEFT_FOR
+        await self._store.transact(
+            lambda conn: inbox.postpone(conn, row, until, reason, counted=False)
+        )
 
     async def _dead(self, row: inbox.Row, intent: Intent, reason: str) -> None:
         await self._bury(row, reason)

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Table
 
 from bot.domain.approvals import Request
+from bot.ports import TemporaryError
 
 
 class Aggregate(Protocol):
@@ -57,6 +58,25 @@ class Route(msgspec.Struct, frozen=True):
     change: str = ""
 
 
+class NewerRowError(TemporaryError):
+    """A row in a form that only a newer version of this program understands.
+
+    While replicas are upgraded one after the other, a newer one is there and takes it. Reading it
+    here would lose what this version knows nothing of as soon as it is written again.
+    """
+
+
+def understood(row: RowMapping, kind: str, newest: int) -> RowMapping:
+    """The row. newest: the newest form that is understood here. Raises NewerRowError."""
+    if row["schema"] > newest:
+        raise NewerRowError(
+            f"{kind} {row['id']} was written by a newer version of Countersign, and waits for a "
+            "replica of that version",
+            retry_after=timedelta(seconds=1),
+        )
+    return row
+
+
 def _no_columns(_aggregate: Any) -> Mapping[str, Any]:
     return {}
 
@@ -86,9 +106,10 @@ class Kind(Generic[A, E]):
     effects: reads an effect back from JSON. route: how an effect travels (the aggregate is the one
     after the decision). columns: further columns, written each time. pinned: further columns,
     written once. requests: what is being asked, by purpose. schema: the oldest program that
-    understands it. routine: whether an event led to nothing that belongs in the audit. follow: what
-    happens to others in the same unit of work, after (connection, before, after, now) was written;
-    it locks the rows of other kinds only, and all of them before it writes the first.
+    understands it. newest: the newest form that this program understands. routine: whether an event
+    led to nothing that belongs in the audit. follow: what happens to others in the same unit of
+    work, after (connection, before, after, now) was written; it locks the rows of other kinds only,
+    and all of them before it writes the first.
     """
 
     name: str
@@ -103,6 +124,7 @@ class Kind(Generic[A, E]):
     pinned: Callable[[A], Mapping[str, Any]] = field(default=_no_columns)
     requests: Callable[[A], Mapping[str, Request]] = field(default=_no_requests)
     schema: Callable[[A], int] = field(default=_one)
+    newest: int = 1
     routine: Callable[[A, E, A, Sequence[Any]], bool] = field(default=_never)
     follow: Callable[[Connection, A, A, datetime], None] = field(default=_nothing)
 

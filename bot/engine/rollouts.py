@@ -34,7 +34,7 @@ from bot.domain.hold_events import HoldsSeen
 from bot.domain.plan import PLAN_SCHEMA, Plan, canonical
 from bot.domain.response import BeginResponse, ResponseNews
 from bot.domain.rollout import Phase, Rollout
-from bot.engine.kinds import Kind, Route, Subject
+from bot.engine.kinds import Kind, Route, Subject, understood
 from bot.store.queries.outbox import DEPLOY
 from bot.store.tables import rollout as rollout_table
 
@@ -81,7 +81,7 @@ def rollout_kind(
         name=NAME,
         table=rollout_table,
         decide=decide,
-        load=Loader(compile_plan),
+        load=Loader(compile_plan, schema),
         dump=_dump,
         subject=_subject,
         effects=msgspec.json.Decoder(RolloutEffect | Following),
@@ -90,6 +90,7 @@ def rollout_kind(
         pinned=_pinned,
         requests=_requests,
         schema=lambda _rollout: schema,
+        newest=schema,
         routine=_routine,
         follow=follow,
     )
@@ -114,12 +115,14 @@ class PinnedPlans:
 class Loader:
     """From a row to a rollout with its plan."""
 
-    def __init__(self, compile_plan: Compile) -> None:
+    def __init__(self, compile_plan: Compile, newest: int = PLAN_SCHEMA) -> None:
         self._plans = PinnedPlans(compile_plan)
+        self._newest = newest
         self._decoder = msgspec.json.Decoder(Rollout)
 
     def __call__(self, row: RowMapping) -> Rollout:
-        """Raises what compiling the pinned plan raises."""
+        """Raises NewerRowError, and what compiling the pinned plan raises."""
+        understood(row, NAME, self._newest)
         return msgspec.structs.replace(
             self._decoder.decode(row["state"]),
             plan=self._plans.of(row),

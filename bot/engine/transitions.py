@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.people import THE_BOT, Actor
-from bot.engine.kinds import A, AnyKind, E, Kind, Route
+from bot.engine.kinds import A, AnyKind, E, Kind, Route, understood
 from bot.store.queries import aggregates, approvals, audit, ops, outbox
 
 
@@ -49,12 +49,12 @@ class Applied(msgspec.Struct, Generic[A], frozen=True):
 def load(conn: Connection, kind: Kind[A, E], id_: str, *, lock: bool = False) -> A:
     """The aggregate as it stands. lock: nobody changes it until the unit ends.
 
-    Raises NotFoundError.
+    Raises NotFoundError, NewerRowError.
     """
     row = aggregates.fetch(conn, kind.table, id_, lock=lock)
     if row is None:
         raise NotFoundError(f"there is no {kind.name} {id_}")
-    return kind.load(row)
+    return kind.load(understood(row, kind.name, kind.newest))
 
 
 def create(

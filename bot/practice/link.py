@@ -2,13 +2,14 @@
 
 It runs on a small aiohttp server of its own, because the page's server speaks HTTP only. As on
 Slack, each payload goes to any one of the open connections, an ack is a message with the same
-envelope id, and a connection may be asked to refresh.
+envelope id, and a connection may be asked to refresh. It can also fall silent, as connections do
+when something between here and there forgets them.
 """
 
 import asyncio
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import WSMsgType, web
 
@@ -25,9 +26,12 @@ class Link:
     def __init__(self, space: Workspace) -> None:
         self._space = space
         self._open: list[web.WebSocketResponse] = []
-        self._waiting: dict[str, asyncio.Future[Json]] = {}
+        self._silent: set[web.WebSocketResponse] = set()
+        self._waiting: dict[str, tuple[web.WebSocketResponse, asyncio.Future[Json | None]]] = {}
         self._turn = 0
         self.greeted = 0  # connections so far, for those who watch the bot come back
+        self.greets = True
+        self.choose: Callable[[int], int] | None = None  # which of so many takes the next payload
         app = web.Application()
         app.router.add_get("/link/{ticket}", self._serve)
         self._runner = web.AppRunner(app, shutdown_timeout=1.0)
@@ -54,13 +58,20 @@ class Link:
 
     async def refresh(self, reason: str = "refresh_requested") -> None:
         """Ask every connection to come back on a new one. reason: Slack's word."""
-        for socket in tuple(self._open):
+        for socket in (each for each in tuple(self._open) if each not in self._silent):
             await socket.send_json({"type": "disconnect", "reason": reason})
 
     async def cut(self) -> None:
         """Break all connections without a word."""
         for socket in tuple(self._open):
             await socket.close()
+
+    def silence(self, *numbers: int) -> None:
+        """These connections (all of them when none is named) hear and say nothing from now on.
+
+        numbers: in the order in which they were opened, from 0.
+        """
+        self._silent |= {self._open[n] for n in numbers} if numbers else {*self._open}
 
     async def carry(self, kind: str, payload: Mapping[str, object], retry: tuple[int, str]) -> Ack:
         """Send one payload to one connection and wait for its ack, however long that takes.
@@ -71,44 +82,64 @@ class Link:
         if not self._open:
             return Ack(0, b"", "", 0, "connection_failed")
         self._turn += 1
-        socket = self._open[self._turn % len(self._open)]
+        chosen = self.choose(len(self._open)) if self.choose else self._turn
+        socket = self._open[chosen % len(self._open)]
         envelope = secrets.token_hex(8)
-        answer = self._waiting[envelope] = loop.create_future()
+        answer: asyncio.Future[Json | None] = loop.create_future()
+        self._waiting[envelope] = (socket, answer)
         started = loop.time()
         try:
-            await socket.send_json(_envelope(envelope, kind, payload, retry))
+            if socket not in self._silent:
+                await socket.send_json(_envelope(envelope, kind, payload, retry))
             body = await answer
+        except ConnectionResetError:
+            body = None
         finally:
             del self._waiting[envelope]
         ms = int((loop.time() - started) * 1000)
+        if body is None:
+            return Ack(0, b"", "", ms, "connection_failed")
         return Ack(200, json.dumps(body).encode() if body else b"", "application/json", ms)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if request.match_info["ticket"] not in self._space.tickets:
             return web.Response(status=401)
         self._space.tickets.discard(request.match_info["ticket"])
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         self._open.append(socket)
         try:
-            await socket.send_json(self._hello())
-            self.greeted += 1
+            if self.greets:
+                await socket.send_json(self._hello())
+                self.greeted += 1
             async for message in socket:
-                if message.type is WSMsgType.TEXT:
+                if socket in self._silent:
+                    continue
+                if message.type is WSMsgType.PING:
+                    await socket.pong(message.data)
+                elif message.type is WSMsgType.TEXT:
                     self._acknowledge(message.data)
         finally:
             self._open.remove(socket)
+            self._silent.discard(socket)
+            self._give_up(socket)
         return socket
 
     def _hello(self) -> Json:
         info = {"app_id": self._space.app_id}
         return {"type": "hello", "num_connections": len(self._open), "connection_info": info}
 
+    def _give_up(self, socket: web.WebSocketResponse) -> None:
+        """What this connection carried and did not acknowledge has failed."""
+        for carrier, answer in self._waiting.values():
+            if carrier is socket and not answer.done():
+                answer.set_result(None)
+
     def _acknowledge(self, text: str) -> None:
         if not text.startswith("{"):
             return  # the client's own ping frames travel as text
         message = json.loads(text)
-        waiting = self._waiting.get(str(message.get("envelope_id")))
+        _, waiting = self._waiting.get(str(message.get("envelope_id")), (None, None))
         if waiting is not None and not waiting.done():
             payload = message.get("payload")
             waiting.set_result(payload if isinstance(payload, dict) else {})

@@ -1,10 +1,12 @@
 """POST /slack/events: commands, interactivity and events over HTTP."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from slack_bolt.adapter.starlette.async_handler import to_starlette_response
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
-from starlette.responses import PlainTextResponse, Response
+from slack_bolt.response import BoltResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -16,6 +18,24 @@ log = logging.getLogger(__name__)
 PATH = "/slack/events"
 
 
+async def dispatch(app: AsyncApp, payload: Mapping[str, Any]) -> BoltResponse:
+    """What the listeners answer to a payload, over HTTP and Socket Mode alike.
+
+    500 when they failed, 404 when nobody listens to its kind.
+    """
+    # The mode says that the body comes as a value: Bolt's own reading of a form goes wrong when
+    # the text of a command has the word "payload" in it.
+    request = AsyncBoltRequest(body=dict(payload), mode="socket_mode")
+    try:
+        answer = await app.async_dispatch(request)
+    except Exception:
+        log.exception("a delivery (%s) failed", kind_of(payload))
+        return BoltResponse(status=500, body="failed")
+    if answer.status == 404:
+        log.warning("nobody listens to this kind of delivery: %s", payload.get("type"))
+    return answer
+
+
 class BoltEndpoint:
     """Hands a payload that the guard has read to Bolt and carries the answer back."""
 
@@ -24,22 +44,8 @@ class BoltEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one delivery."""
-        response = await self._dispatch(scope)
-        await response(scope, receive, send)
-
-    async def _dispatch(self, scope: Scope) -> Response:
-        payload = scope[PAYLOAD]
-        # The mode says that the body comes as a value: Bolt's own reading of a form goes wrong when
-        # the text of a command has the word "payload" in it.
-        request = AsyncBoltRequest(body=payload, mode="socket_mode")
-        try:
-            answer = await self._app.async_dispatch(request)
-        except Exception:
-            log.exception("a delivery (%s) failed", kind_of(payload))
-            return PlainTextResponse("failed", 500)
-        if answer.status == 404:
-            log.warning("nobody listens to this kind of delivery: %s", payload.get("type"))
-        return to_starlette_response(answer)
+        answer = await dispatch(self._app, scope[PAYLOAD])
+        await to_starlette_response(answer)(scope, receive, send)
 
 
 def slack_route(

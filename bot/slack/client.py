@@ -338,6 +338,10 @@ class SlackChat:
         else:
             self._hearing.answered()
 
+    def connected(self, there: bool) -> None:
+        """Whether what people do can arrive just now (Socket Mode)."""
+        self._hearing.connected(self._clock(), there=there)
+
     def silent(self) -> str:
         """See `bot.ports.Chat`."""
         return self._hearing.silent(self._clock())

@@ -101,9 +101,10 @@ def test_a_database_of_a_newer_program_is_a_failure() -> None:
     assert home.revision("x.db", "0002", "0002").status == "ok"
 
 
-def test_the_app_token_is_refused_where_there_is_no_socket_mode() -> None:
-    found = list(home.secrets(signing=True, hook=True, socket=True))
-    assert [f.subject for f in found if f.status == "fail"] == ["SLACK_APP_TOKEN"]
+@pytest.mark.parametrize(("socket", "lacking"), [(True, []), (False, ["SLACK_SIGNING_SECRET"])])
+def test_only_http_needs_the_signing_secret(socket: bool, lacking: list[str]) -> None:
+    found = list(home.secrets(signing=False, hook=True, socket=socket))
+    assert [f.subject for f in found if f.status == "fail"] == lacking
 
 
 def test_somebody_with_two_roles_sits_where_it_helps() -> None:

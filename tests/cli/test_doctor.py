@@ -59,6 +59,17 @@ async def test_nothing_fails_in_a_sound_installation(sound: Installation) -> Non
     assert areas == expected | {"metric"}
 
 
+async def test_the_app_token_is_tried_too(sound: Installation) -> None:
+    sound.space.app_token, sound.space.socket_url = "xapp-practice", "ws://127.0.0.1:1/link"
+    sound.env |= {"SLACK_APP_TOKEN": "xapp-practice", "SLACK_SIGNING_SECRET": ""}
+    found = await asked(sound)
+    assert (found.code, found.one("slack", "sockets")["status"]) == (0, "ok")
+    sound.env["SLACK_APP_TOKEN"] = TOKEN
+    refused = (await asked(sound)).one("slack", "sockets")
+    assert refused["status"] == "fail"
+    assert "no app-level token" in refused["do"]
+
+
 async def test_looking_changes_nothing(sound: Installation) -> None:
     before = sorted(path.name for path in sound.file.parent.iterdir())
     await asked(sound)

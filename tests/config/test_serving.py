@@ -3,9 +3,10 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from starlette.applications import Starlette
 from bot.practice.standin import slack_app
 from bot.practice.workspace import Workspace
 from bot.serving import Front, Site, listening, served, url_of
+from bot.store.migrations import upgrade
 from tests.config.examples import SECRETS, SMALL
 
 pytestmark = pytest.mark.thorough
@@ -111,6 +113,22 @@ async def test_it_refuses_to_start_without_a_signing_secret(tmp_path: Path) -> N
         assert await process.wait() == 1
         said = await log(process)
     assert "SLACK_SIGNING_SECRET is missing" in said
+    assert "Traceback" not in said
+
+
+async def test_an_older_version_on_a_newer_database_says_what_to_do(tmp_path: Path) -> None:
+    await upgrade(f"sqlite+aiosqlite:///{tmp_path / 'countersign.db'}")
+    with closing(sqlite3.connect(tmp_path / "countersign.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    async with (
+        slack(SECRETS["SLACK_BOT_TOKEN"]) as api,
+        serving(tmp_path, SLACK_API_URL=api) as process,
+    ):
+        assert await process.wait() == 1
+        said = await log(process)
+    assert "the database is at revision 9999" in said
+    assert "Run that version again" in said
     assert "Traceback" not in said
 
 

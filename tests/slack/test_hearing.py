@@ -21,6 +21,18 @@ def test_a_channel_that_refuses_is_no_silence() -> None:
     assert hearing.silent(0.0) == ""
 
 
+def test_who_nothing_reaches_counts_as_silent_after_two_minutes() -> None:
+    hearing = Hearing()
+    hearing.connected(0.0, there=True)
+    hearing.connected(10.0, there=False)
+    hearing.connected(100.0, there=False)
+    assert hearing.silent(10.0 + PATIENCE - 1) == ""
+    said = hearing.silent(10.0 + PATIENCE)
+    assert said == "no connection to Slack for 2 minutes, so no button works"
+    hearing.connected(10.0 + PATIENCE, there=True)
+    assert hearing.silent(10.0 + PATIENCE) == ""
+
+
 def test_no_answer_is_silence_after_two_minutes_from_the_first() -> None:
     hearing = Hearing()
     for second in range(0, 200, 10):

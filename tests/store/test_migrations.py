@@ -1,5 +1,6 @@
 """A database can be brought up to date with its rows, and ends up as the tables say."""
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
@@ -26,6 +27,14 @@ async def test_migrating_twice_changes_nothing_and_keeps_the_rows(store: Store) 
     before = await begin(store)
     await migrations.upgrade_store(store)
     assert await load(store) == before
+
+
+async def test_an_older_program_says_what_to_do_with_a_newer_database(store: Store) -> None:
+    newer = text("UPDATE alembic_version SET version_num = '9999'")
+    await store.transact(lambda conn: conn.execute(newer))
+    with pytest.raises(migrations.NewerDatabaseError, match=r"revision 9999.*Run that version"):
+        await migrations.upgrade_store(store)
+    assert await store.transact(migrations.revision_of) == "9999"
 
 
 async def test_the_migrated_schema_is_what_the_tables_say(store: Store) -> None:

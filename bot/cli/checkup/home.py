@@ -77,10 +77,12 @@ def sqlite_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> It
 def secrets(*, signing: bool, hook: bool, socket: bool) -> Iterator[Finding]:
     """Which secrets are there: the signing secret, the hook token, the app token."""
     if socket:
-        do = "Unset it, and let Slack deliver over HTTP."
-        yield Finding("secret", "SLACK_APP_TOKEN", "fail", "there is no Socket Mode here", do)
+        text = "is set: Socket Mode, and nothing is taken over HTTP from Slack"
+        yield Finding("secret", "SLACK_APP_TOKEN", "ok", text)
     if signing:
         yield Finding("secret", "SLACK_SIGNING_SECRET", "ok", "is set")
+    elif socket:
+        yield Finding("secret", "SLACK_SIGNING_SECRET", "ok", "is not set, nor needed for this")
     else:
         do = "Copy it from the app's page Basic Information."
         text = "is missing: Slack's deliveries could not be told from anybody else's"

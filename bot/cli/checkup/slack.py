@@ -7,10 +7,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cli.checkup.finding import Finding
+from bot.domain.secret import Secret
 from bot.domain.standup_calendar import Series
 from bot.engine.catalogue import Catalogue
 from bot.ports import PermanentError, TemporaryError
 from bot.slack.client import Identity, SlackChat
+from bot.slack.connection import address_of_socket
 from bot.slack.errors import from_answer, from_transport
 
 NEEDED: Mapping[str, str] = {
@@ -47,6 +49,20 @@ async def token(chat: SlackChat) -> tuple[Identity | None, list[Finding]]:
         return None, [Finding("slack", "token", "fail", str(error), do)]
     text = f"the bot is {identity.user_id} in {identity.team} ({identity.team_id})"
     return identity, [Finding("slack", "token", "ok", text)]
+
+
+async def socket(web: AsyncWebClient, app_token: Secret) -> list[Finding]:
+    """Whether connections of Socket Mode can be opened; nothing where that is not wanted."""
+    if not app_token:
+        return []
+    try:
+        await address_of_socket(web, app_token)
+    except PermanentError as error:
+        return [Finding("slack", "sockets", "fail", f"refused: {error.code}", str(error))]
+    except TemporaryError as error:
+        do = "Check the network of this machine, its proxy, and SLACK_API_URL."
+        return [Finding("slack", "sockets", "fail", str(error), do)]
+    return [Finding("slack", "sockets", "ok", "Slack lets the app open connections")]
 
 
 def scopes(identity: Identity, catalogue: Catalogue | None) -> Iterator[Finding]:

@@ -24,8 +24,20 @@ def _turn() -> asyncio.Lock:
     return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
+class NewerDatabaseError(ValueError):
+    """The database has a shape that only a newer version of this program knows."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"the database is at revision {found}, and this version of Countersign knows none "
+            f"after {newest()}: a newer version has upgraded it. Run that version again, or "
+            "restore a copy of the database from before the upgrade. Replicas that were started "
+            "before it may go on until they are replaced."
+        )
+
+
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Migrate the database at `url`. Raises what `Store.open` raises."""
+    """Migrate the database at `url`. Raises NewerDatabaseError and what `Store.open` raises."""
     store = await Store.open(url)
     try:
         await upgrade_store(store, revision)
@@ -34,11 +46,14 @@ async def upgrade(url: str, revision: str = "head") -> None:
 
 
 async def upgrade_store(store: Store, revision: str = "head") -> None:
-    """Migrate an open database, in one transaction."""
+    """Migrate an open database, in one transaction. Raises NewerDatabaseError."""
 
     def work(conn: Connection) -> None:
         if conn.dialect.name == "postgresql":
             conn.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        found = revision_of(conn)
+        if found is not None and found not in _known():
+            raise NewerDatabaseError(found)
         command.upgrade(_config(conn), revision)
 
     # Alembic keeps what it works on in global variables: one database at a time per process.
@@ -63,6 +78,11 @@ def revision_of(conn: Connection) -> str | None:
 def newest() -> str | None:
     """The revision that this program expects."""
     return ScriptDirectory.from_config(_config(None)).get_current_head()
+
+
+def _known() -> set[str]:
+    scripts = ScriptDirectory.from_config(_config(None))
+    return {script.revision for script in scripts.walk_revisions()}
 
 
 def _config(conn: Connection | None) -> Config:

@@ -83,9 +83,12 @@ def finish(conn: Connection, row: Row, state: str, now: datetime, error: str = "
     conn.execute(update(inbox).where(inbox.c.id == row.id).values(**values))
 
 
-def postpone(conn: Connection, row: Row, until: datetime, error: str) -> None:
-    """Try again at `until`."""
-    values = {"state": "pending", "next_attempt_at": until, "error": error}
+def postpone(
+    conn: Connection, row: Row, until: datetime, error: str, *, counted: bool = True
+) -> None:
+    """Try again at `until`. counted: this attempt was one."""
+    attempts = row.attempts if counted else row.attempts - 1
+    values = {"state": "pending", "next_attempt_at": until, "error": error, "attempts": attempts}
     conn.execute(update(inbox).where(inbox.c.id == row.id).values(**values))
 
 
