@@ -21,7 +21,6 @@ from sqlalchemy.engine import make_url
 
 from bot import web
 from bot.calling import lacking as unheard
-from bot.domain import leaving
 from bot.domain.plan_compile import compile_plan
 from bot.engine import aftercare, chores, duties, incidents, notices, release_records, standups
 from bot.engine.aftercare_work import NAME as AFTERCARE
@@ -30,6 +29,7 @@ from bot.engine.clock import SystemClock
 from bot.engine.directory import Home
 from bot.engine.engine import DEFAULTS, Engine, Options, Part, Tools
 from bot.engine.finding import Finder
+from bot.engine.illustrating import Illustrator
 from bot.engine.incident_work import NAME as INCIDENT
 from bot.engine.intents import Intent
 from bot.engine.kinds import NewerRowError
@@ -37,7 +37,7 @@ from bot.engine.notice_work import NAME as NOTICE
 from bot.engine.reporting import Reporting
 from bot.engine.subscribers import Subscribers
 from bot.hooks import Hooks
-from bot.leaving import leaving_route
+from bot.pages import pages
 from bot.plans import PlanLibrary
 from bot.ports import PermanentError, Posted, TemporaryError
 from bot.publishing import silent
@@ -166,7 +166,8 @@ class Bot:
 
     def _more(self, tools: Tools) -> Sequence[Part]:
         """The kinds of aggregates besides rollouts."""
-        cards = StandupCards(self.accounts, self.setup.names.standup)
+        made = self.setup
+        cards = StandupCards(self.accounts, made.names.standup, made.standup_texts)
         plan_named = self.setup.plans.get
         standup, self.standups = standups.part(tools, cards, self.setup.standups, plan_named)
         return (
@@ -177,7 +178,9 @@ class Bot:
             *chores.parts(tools, ChoreCards(self.accounts)),
             standup,
             *incidents.parts(tools, IncidentCards(self.accounts), self.setup.means),
-            *notices.parts(tools, NoticeCards(self.accounts), self.publishing),
+            *notices.parts(
+                tools, NoticeCards(self.accounts, self.publishing.preview), self.publishing
+            ),
         )
 
     # --- Slack --------------------------------------------------------------------------------
@@ -225,7 +228,8 @@ class Bot:
     # --- the web side -------------------------------------------------------------------------
 
     def _web_parts(self) -> web.WebParts:
-        key = leaving.key_from(self.setup.slack_secret or self.setup.slack_app)
+        key, clock = self.setup.slack_secret or self.setup.slack_app, self.outside.clock
+        pictures = Illustrator(self.store, self.engine.rollouts)
         return web.WebParts(
             version=version("countersign"),
             telemetry=self.telemetry,
@@ -238,7 +242,7 @@ class Bot:
             admin=self._admin,
             hook_token=self.setup.hook_token.reveal(),
             data=_data_folder(self.setup.database_url),
-            more=(leaving_route(key, self.subscribers.leave),),
+            more=pages(key, clock, self.subscribers, self.notices, pictures),
         )
 
     async def _ready(self) -> str | None:

@@ -1,18 +1,20 @@
 """From `notices:` in the settings to what notices are made with and where they go."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
+from bot.domain import preview_link
 from bot.domain.notice import Cadence, Writing
 from bot.domain.notice_clock import CADENCES
 from bot.domain.plan import Approval
+from bot.domain.preview_link import Seen
 from bot.domain.units import parse_duration
-from bot.engine.notices import Publishing
+from bot.engine.notices import Preview, Publishing
 from bot.notice_settings import CadenceDocument, NoticesDocument
 from bot.notice_templates import NoticeTemplates, load
 from bot.ports import Publisher
@@ -36,8 +38,20 @@ def noticing(settings: Settings) -> Callable[[Mapping[str, Publisher]], Publishi
         zones=document.zones,
         languages=document.languages,
         channels={main: document.channels, **document.channels_in},
+        preview=_preview(settings, document.url),
     )
     return lambda publishers: msgspec.structs.replace(made, publishers=publishers)
+
+
+def _preview(settings: Settings, base: str) -> Preview:
+    """The links to how a mail will look, where it is known under which address that can be seen."""
+    secret = settings.secrets.slack_signing or settings.secrets.slack_app
+    key = preview_link.key_from(secret)
+
+    def link(notice: str, number: int, now: datetime) -> str:
+        return preview_link.link(base, key, Seen(notice, number), now) if base else ""
+
+    return link
 
 
 def templates(settings: Settings) -> NoticeTemplates:

@@ -267,6 +267,14 @@ class Chat(Protocol):
         ...
 
 
+class Illustration(msgspec.Struct, frozen=True):
+    """A picture that goes with words. alt: what it shows, for those who can't see it."""
+
+    name: str
+    alt: str
+    png: bytes
+
+
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """A notice that was approved, as it goes out to those outside the team.
 
@@ -290,6 +298,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     components: Sequence[str] = ()
+    picture: Illustration | None = None
 
 
 class Delivered(msgspec.Struct, frozen=True):

@@ -55,6 +55,7 @@ VARIABLES = {
 
 SlashCommand = Annotated[str, Meta(pattern=r"^/[a-z0-9_-]{1,31}$")]
 Traffic = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?/(s|min|h)$")]
+Address = Annotated[str, Meta(pattern=r"^https?://[^\s<>|]+$")]
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
@@ -98,7 +99,8 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
     plan: by which it is released unless somebody asks for another. plans: by type of release, for
     types that have a plan of their own. checks: the programs behind the `check` gates and items of
     plans, as lists of arguments. low_traffic: when few people use it. traffic: expected requests
-    to all versions together, by which `plan check` tells gates that can't be settled.
+    to all versions together, by which `plan check` tells gates that can't be settled. dashboards:
+    addresses of those that its plan names.
     """
 
     plan: str
@@ -107,6 +109,7 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
     checks: Mapping[Name, Annotated[tuple[str, ...], Meta(min_length=1)]] = {}
     low_traffic: LowTrafficDocument | None = None
     traffic: Traffic | Literal[""] = ""
+    dashboards: Mapping[Name, Address] = {}
     environments: Annotated[Mapping[Word, EnvironmentDocument], Meta(min_length=1)]
 
 
@@ -122,6 +125,7 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     services: Mapping[Word, ServiceDocument] = {}
     freezes: tuple[FreezeDocument, ...] = ()
     standups: tuple[StandupDocument, ...] = ()
+    standup_templates: tuple[str, ...] = ()
     recurring: tuple[RecurringDocument, ...] = ()
     notices: NoticesDocument | None = None
     hooks: HooksDocument = HooksDocument()

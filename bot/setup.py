@@ -47,6 +47,8 @@ from bot.publishing import NOBODY, Reach, outlets
 from bot.runbooks import read_runbooks
 from bot.settings import Environment, Settings, load_settings
 from bot.slack.client import new_session
+from bot.slack.standup_texts import StandupTexts
+from bot.standup_words import standup_texts
 from bot.telemetry import CountedDeployer, CountedSource, Telemetry
 from commands.context import Names
 
@@ -97,6 +99,7 @@ class Setup:
     notices: Callable[[Mapping[str, Outlet]], Publishing]
     recurring: tuple[Listed, ...] = ()
     standups: tuple[Series, ...] = ()
+    standup_texts: StandupTexts | None = None
     book: RecordBook | None = None
 
 
@@ -113,6 +116,7 @@ def load(
     plans = library(settings.plan_folders)
     check(settings, plans)
     templates(settings)
+    standup_texts(settings)
     return settings, plans
 
 
@@ -143,6 +147,7 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         notices=noticing(settings),
         recurring=tuple(_recurring(settings, plans)),
         standups=tuple(map(series_of, settings.config.standups)),
+        standup_texts=standup_texts(settings),
         book=_book(settings),
     )
 
@@ -261,6 +266,7 @@ def _target(
         outside=bool(getattr(environment.probe, "outside", {})),
         low_traffic=_quiet(of.low_traffic, ("services", service, "low_traffic")),
         keeper=deployer if isinstance(deployer, VersionKeeper) else None,
+        dashboards=of.dashboards,
     )
 
 

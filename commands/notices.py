@@ -15,6 +15,7 @@ from bot.domain.notice_events import (
     SentBack,
     Snoozed,
 )
+from bot.domain.notice_facts import CHART
 from bot.domain.people import Actor
 from bot.domain.units import parse_duration
 from bot.engine.notices import NAME
@@ -25,6 +26,9 @@ from bot.slack.replies import Reply
 from commands.context import Call, Context, Refuse, Verb, unknown
 from commands.notice_begun import incident, instant_of, maintenance, typed_times
 from commands.parser import Argument, Grammar, Option
+
+CODE, CODE_LEAST = 8, 6
+"""Characters of a text's code that are shown, and that have to be typed."""
 
 _ID = Argument("id", "which notice; the only open one unless said otherwise")
 _REST = Argument("text", "in customers' words", rest=True)
@@ -115,7 +119,7 @@ async def _edit(call: Call) -> None:
     if not field.isidentifier():
         known = ", ".join(fields_of(letter))
         raise Refuse(f"Which value? `set {notice.id} FIELD VALUE`; there are: {known}.")
-    known_fields = fields_of(letter)
+    known_fields = (*fields_of(letter), *(name for name in (CHART,) if name in letter.facts))
     if field not in known_fields:
         raise unknown(f"This message has no value {field!r}", field, known_fields)
     fact = instant_of(value, notice.zones) if field.endswith("_at") and value else value
@@ -135,12 +139,24 @@ def open_letter(notice: Notice) -> Letter:
     return found[-1]
 
 
-async def _publish(call: Call) -> None:
+async def _publish(call: Call) -> Reply | None:
+    """/notice publish ID CODE: whoever approves names the text that they have read."""
     notice, text = await meant(call, over=True)
     letter = open_letter(notice)
     actor = await call.context.actor(call.intent)
-    digest = text.strip()
+    digest = text.strip().strip("`").lower()
+    if actor.person not in letter.authors and len(digest) < CODE_LEAST:
+        return _read_first(call, notice, letter)
     await apply(call.context, notice.id, Pressed(actor, letter.number, digest), call.intent.id)
+    return None
+
+
+def _read_first(call: Call, notice: Notice, letter: Letter) -> Reply:
+    """The words that would be approved, and the command that approves just these."""
+    command = f"{call.context.names.notice} publish {notice.id} {letter.digest[:CODE]}"
+    said = [f"This would go to customers. Read it, then approve it with `{command}`:"]
+    problems = [f"It can't go out yet: {problem}." for problem in letter.problems]
+    return Reply("\n".join([*said, *problems, *_quoted(letter)]))
 
 
 async def _send_back(call: Call) -> None:
@@ -223,8 +239,14 @@ async def _show(call: Call) -> Reply:
         lines.append(f"   {letter.number}. {letter.occasion}: {letter.stage.value}, {when}")
     newest = notice.newest
     if newest is not None:
-        lines += [f"```{newest.main.subject}", f"{newest.main.text.strip()}```"]
+        lines += _quoted(newest)
     return Reply("\n".join(lines))
+
+
+def _quoted(letter: Letter) -> list[str]:
+    """The words of a message as they will go out, with the code of this text."""
+    words = letter.main
+    return [f"```{words.subject}", f"{words.text.strip()}```", f"text `{letter.digest[:CODE]}`"]
 
 
 VERBS: Sequence[Verb] = (

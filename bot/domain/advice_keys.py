@@ -1,10 +1,13 @@
 """Keys of a plan that the bot passes over: said by `plan check`, so that nobody relies on them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from bot.domain.documents import DocumentError, nearest
+from bot.domain.documents import DocumentError, Path, nearest
+from bot.domain.metrics_dora import ALIASES, METRICS, MTTR
 from bot.domain.plan import Plan
 from bot.domain.plan_sections import ShiftDocument
+from bot.domain.quality import COUNTED, GIVEN
+from bot.domain.standup_state import CHOICES, SECTIONS
 from bot.domain.version_steps import PACES, pace_of
 
 
@@ -22,6 +25,28 @@ def passed_over(plan: Plan) -> Iterator[DocumentError]:
             known = nearest(words, PACES) or f"write {', '.join(PACES)}, or a duration like 6w"
             path = ("version", "increment", part)
             yield DocumentError(path, f"{words!r} does not say how often", known)
+    yield from _unknown_words(plan)
+
+
+def _unknown_words(plan: Plan) -> Iterator[DocumentError]:
+    """Names in the sections of standups and figures that mean nothing to the bot."""
+    standup = plan.sections.standup
+    figures = (*METRICS, *ALIASES, MTTR, *COUNTED)
+    lists: list[tuple[Path, Sequence[str], Sequence[str]]] = [
+        (("dora",), plan.sections.dora, figures)
+    ]
+    if standup is not None:
+        lists.append((("standup", "agenda"), standup.agenda, SECTIONS))
+        lists.append((("standup", "decisions"), standup.decisions, [str(c) for c in CHOICES]))
+    for path, words, known in lists:
+        for index, word in enumerate(words):
+            if word not in known:
+                hint = nearest(word, known) or f"there are {', '.join(known)}"
+                yield DocumentError((*path, index), f"{word!r} is no name that is known here", hint)
+    for figure in plan.sections.report:
+        if figure not in GIVEN:
+            hint = nearest(figure, GIVEN) or f"there are {', '.join(GIVEN)}"
+            yield DocumentError(("report", figure), "is no figure that is known here", hint)
 
 
 def _shift(shift: ShiftDocument) -> Iterator[DocumentError]:

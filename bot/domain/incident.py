@@ -257,6 +257,12 @@ class ActionDone(IncidentEvent, frozen=True):
     note: str = ""
 
 
+class Waited(IncidentEvent, frozen=True):
+    """A clock has run out. told: customers are told of it, and that notice's clock reminds."""
+
+    told: bool = False
+
+
 class TicketOpened(IncidentEvent, frozen=True):
     """There is a ticket. reference: its name; link: where it is."""
 
@@ -280,6 +286,7 @@ AnyIncidentEvent = (
     | ActionAdded
     | ActionDone
     | TicketOpened
+    | Waited
     | Ticked
 )
 

@@ -29,10 +29,14 @@ def next_check(incident: Incident) -> datetime | None:
     return min((at for at in due if at is not None), default=None)
 
 
-def tick(incident: Incident, now: datetime) -> Decision:
-    """Everything that is due now, each thing once."""
+def tick(incident: Incident, now: datetime, *, told: bool = False) -> Decision:
+    """Everything that is due now, each thing once.
+
+    told: a notice to customers has a clock of its own for the next word; one reminder is enough.
+    """
     effects: list[Effect] = []
-    for clock in (_unanswered, _no_word, _no_post_mortem, _reminders):
+    word = _quiet if told else _no_word
+    for clock in (_unanswered, word, _no_post_mortem, _reminders):
         incident, more = clock(incident, now)
         effects += more
     return incident, effects
@@ -80,12 +84,24 @@ def _no_word(incident: Incident, now: datetime) -> Decision:
     due = incident.update_due_at
     if due is None or now < due or not incident.open:
         return incident, ()
-    every = due - (incident.said_at or incident.created_at)
-    again = msgspec.structs.replace(incident, update_due_at=now + max(every, timedelta(minutes=1)))
+    again = _put_off(incident, due, now)
     text = f"A word on how it stands is due: {named(incident)}."
     if incident.commander:
         return again, (CallOut(incident.commander, text), TellIncident(text))
     return again, (TellIncident(f"{text} Nobody leads it yet.", broadcast=True),)
+
+
+def _put_off(incident: Incident, due: datetime, now: datetime) -> Incident:
+    every = due - (incident.said_at or incident.created_at)
+    return msgspec.structs.replace(incident, update_due_at=now + max(every, timedelta(minutes=1)))
+
+
+def _quiet(incident: Incident, now: datetime) -> Decision:
+    """The next word is reminded of elsewhere; here it is looked again when it would be due."""
+    due = incident.update_due_at
+    if due is None or now < due or not incident.open:
+        return incident, ()
+    return _put_off(incident, due, now), ()
 
 
 def _no_post_mortem(incident: Incident, now: datetime) -> Decision:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from bot.domain.announcements import DraftNotice
 from bot.domain.events import Effect
 from bot.domain.incident import (
     ActionAdded,
@@ -25,7 +26,9 @@ from bot.domain.incident import (
     TicketOpened,
 )
 from bot.domain.incident_notes import Decision, note, refused
+from bot.domain.incident_terms import Severity
 from bot.domain.incident_words import named
+from bot.domain.notice_facts import CHART
 from bot.domain.response import StepState
 
 
@@ -99,7 +102,20 @@ def _published(incident: Incident, event: Published, now: datetime) -> Decision:
     effects: list[Effect] = [TellIncident(text, broadcast=True), PostMortemDone(actor)]
     if incident.ticket:
         effects.append(CloseTicket(text))
+    if incident.severity is not Severity.MINOR:
+        effects.append(_told(after, event))
     return after, effects
+
+
+def _told(incident: Incident, event: Published) -> DraftNotice:
+    """Customers hear that it can be read, once a person has approved what they are told."""
+    found = {
+        "link": incident.post_mortem.link,
+        "summary": event.text,
+        CHART: incident.rollout_id,
+    }
+    known = {name: text for name, text in found.items() if text}
+    return DraftNotice(kind="incident", event=incident.id, occasion="post_mortem", facts=known)
 
 
 def action(incident: Incident, event: ActionAdded | ActionDone, now: datetime) -> Decision:

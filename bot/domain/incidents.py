@@ -46,6 +46,7 @@ from bot.domain.incident import (
     TellRelease,
     TicketOpened,
     Updated,
+    Waited,
 )
 from bot.domain.incident_notes import Decision, note, refused
 from bot.domain.incident_rules import ack_due, closing_time, update_due
@@ -129,6 +130,8 @@ def _decided(incident: Incident, event: AnyIncidentEvent, now: datetime) -> Deci
             return dues.with_ticket(incident, event, now)
         case Ticked():
             return clocks.tick(incident, now)
+        case Waited():
+            return clocks.tick(incident, now, told=event.told)
 
 
 def _timed(incident: Incident) -> Incident:

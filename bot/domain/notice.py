@@ -115,13 +115,16 @@ class Tally(msgspec.Struct, frozen=True, omit_defaults=True):
     """What came of publishing through one publisher in one language.
 
     total: how many destinations. done: how many it has reached. failed: destination -> why not.
-    link: where the newest can be seen.
+    link: where the newest can be seen. upto: the last destination that was found; more: there may
+    be others after it, which have not been looked for yet.
     """
 
     total: int = 0
     done: int = 0
     failed: Mapping[str, str] = {}
     link: str = ""
+    upto: str = ""
+    more: bool = False
 
     @property
     def waiting(self) -> int:

@@ -74,8 +74,13 @@ def wake(notice: Notice) -> datetime | None:
     return min(times, default=None)
 
 
+def runs(notice: Notice) -> bool:
+    """Whether the next word to customers is reminded of."""
+    return notice.due_at is not None and notice.status not in OVER
+
+
 def _overdue_at(notice: Notice) -> datetime | None:
-    if notice.due_at is None or notice.status in OVER:
+    if notice.due_at is None or not runs(notice):
         return None
     later = timedelta()
     if notice.reminded:

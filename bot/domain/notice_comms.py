@@ -9,9 +9,13 @@ from datetime import datetime, timedelta
 
 from bot.domain.announcements import DraftNotice
 from bot.domain.events import Effect
+from bot.domain.notice_facts import CHART
 from bot.domain.plan_sections import CommDocument
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.units import format_weight, parse_duration
+
+_PICTURED = frozenset({"success", "rolled_back"})
+"""What is told with the picture of how the release went."""
 
 EACH_WAVE, AT_END, TAKEN_BACK = "wave", "end", "rollback"
 """What `when` can say: at each phase (its end and a rollback included), at the end, or when it goes
@@ -97,6 +101,7 @@ def _draft(
 ) -> DraftNotice:
     begins = rollout.planned_at or rollout.opens_at
     known = {
+        **({CHART: rollout.id} if occasion in _PICTURED else {}),
         "title": f"{rollout.service} {rollout.version}",
         "version": rollout.version,
         **({"starts_at": begins.isoformat()} if begins is not None else {}),

@@ -73,11 +73,16 @@ class Retried(NoticeEvent, frozen=True):
 
 
 class Found(NoticeEvent, frozen=True):
-    """Where a letter goes. places: "publisher language" -> destinations. lost: why not, instead."""
+    """Where a letter goes, or the next part of that.
+
+    places: "publisher language" -> destinations. lost: why not, instead. more: those of which
+    others are still to be found.
+    """
 
     number: int
     places: Mapping[str, tuple[str, ...]]
     lost: Mapping[str, str] = {}
+    more: tuple[str, ...] = ()
 
 
 class Reached(NoticeEvent, frozen=True):
@@ -137,7 +142,7 @@ class RemindOwner(Effect, frozen=True):
 
 
 class FanOut(Effect, frozen=True):
-    """Find out where a letter goes."""
+    """Find out where a letter goes: the next part of it, where it goes to very many."""
 
     number: int
 

@@ -10,7 +10,10 @@ from bot.domain.notice_course import OCCASIONS
 from bot.domain.notice_lint import findings
 from bot.domain.notice_times import length, zone_of
 
-ONCE = frozenset({"message", "reason", "next_update_at"})
+CHART = "chart"
+"""The fact that asks for a picture: the id of a release."""
+
+ONCE = frozenset({"message", "reason", "next_update_at", CHART})
 """Facts of one message, which the next does not repeat."""
 
 TIMELINE = ("detected_at", "investigating_at", "fixed_at", "restored_at")

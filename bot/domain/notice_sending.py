@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from bot.domain.events import Effect
-from bot.domain.notice import OUT, Letter, Notice, Stage, Tally
+from bot.domain.notice import OUT, Letter, Notice, Stage, Status, Tally
 from bot.domain.notice_events import (
     Discarded,
     FanOut,
@@ -21,6 +21,12 @@ from bot.domain.notice_events import (
 
 Decision = tuple[Notice, tuple[Effect, ...]]
 
+EVERYWHERE = "everywhere"
+"""In place of a way out: it could not be found out where it goes."""
+
+SHOWN = 20
+"""How often the card of a letter is brought up to date while it goes out."""
+
 
 def with_letter(notice: Notice, letter: Letter) -> Notice:
     """The notice with a letter in the place of its older self."""
@@ -30,18 +36,40 @@ def with_letter(notice: Notice, letter: Letter) -> Notice:
 
 
 def found(notice: Notice, event: Found, now: datetime) -> Decision:
-    """Every destination gets an errand of its own."""
+    """Every destination gets an errand of its own; after a part of them comes the next one."""
     letter = notice.letter(event.number)
-    if letter is None or letter.stage is not Stage.APPROVED:
+    if letter is None or not _sought(letter):
         return notice, ()
-    tallies = {by: Tally(total=len(places)) for by, places in event.places.items()}
-    tallies |= {by: Tally(1, 0, {"": why}) for by, why in event.lost.items()}
+    tallies = dict(letter.tallies)
+    for by, places in event.places.items():
+        tallies[by] = _longer(tallies.get(by, Tally()), places, more=by in event.more)
+    for by, why in event.lost.items():
+        tallies[by] = _lost(tallies.get(by, Tally()), why)
     errands = tuple(
         Publish(letter.number, by, place) for by, places in event.places.items() for place in places
     )
-    going = msgspec.structs.replace(letter, stage=Stage.PUBLISHING, tallies=tallies)
+    known = {by: tally for by, tally in tallies.items() if tally.total or tally.more}
+    going = msgspec.structs.replace(letter, stage=Stage.PUBLISHING, tallies=known)
     settled, effects = _settled(notice, going, now)
-    return settled, (*errands, *effects)
+    rest = (FanOut(letter.number),) if event.more else ()
+    return settled, (*errands, *rest, *effects)
+
+
+def _sought(letter: Letter) -> bool:
+    """Whether it is being found out where it goes."""
+    more = any(tally.more for tally in letter.tallies.values())
+    return letter.stage is Stage.APPROVED or (letter.stage is Stage.PUBLISHING and more)
+
+
+def _longer(tally: Tally, places: tuple[str, ...], *, more: bool) -> Tally:
+    total, upto = tally.total + len(places), max((tally.upto, *places))
+    return msgspec.structs.replace(tally, total=total, upto=upto, more=more)
+
+
+def _lost(tally: Tally, why: str) -> Tally:
+    """The rest of it can't be found; what has been found is published to."""
+    failed = {**tally.failed, "": why}
+    return msgspec.structs.replace(tally, total=tally.total + 1, failed=failed, more=False)
 
 
 def reached(notice: Notice, event: Reached, now: datetime) -> Decision:
@@ -75,8 +103,9 @@ def _tallied(notice: Notice, letter: Letter, by: str, tally: Tally, now: datetim
 def _settled(notice: Notice, letter: Letter, now: datetime) -> Decision:
     """Once nothing is under way any more it is published, or some of it has failed."""
     show = (ShowLetter(letter.number),)
-    if any(tally.waiting for tally in letter.tallies.values()):
-        return with_letter(notice, letter), show
+    seeking = EVERYWHERE not in letter.tallies
+    if any(tally.waiting or (tally.more and seeking) for tally in letter.tallies.values()):
+        return with_letter(notice, letter), show if _worth_showing(letter) else ()
     lost = sum(len(tally.failed) for tally in letter.tallies.values())
     done = sum(tally.done for tally in letter.tallies.values())
     stage = Stage.FAILED if lost or not done else Stage.PUBLISHED
@@ -95,6 +124,13 @@ def _settled(notice: Notice, letter: Letter, now: datetime) -> Decision:
     return with_letter(notice, over), (*show, TellNotice(letter.number, text, broadcast=True))
 
 
+def _worth_showing(letter: Letter) -> bool:
+    """Of very many destinations only each twentieth part changes the card."""
+    tallies = letter.tallies.values()
+    over = sum(tally.total - tally.waiting for tally in tallies)
+    return over % max(1, sum(tally.total for tally in tallies) // SHOWN) == 0
+
+
 def retried(notice: Notice, event: Retried) -> tuple[Notice, tuple[Effect, ...], str]:
     """Try again what failed, and nothing else; the last is why not, "" when it is done."""
     letter = notice.letter(event.number)
@@ -106,17 +142,21 @@ def retried(notice: Notice, event: Retried) -> tuple[Notice, tuple[Effect, ...],
         for where in tally.failed
         if where
     )
-    if not errands:
-        # Where it goes was not known: it is found out once more.
-        again = msgspec.structs.replace(letter, stage=Stage.APPROVED, tallies={})
-        return with_letter(notice, again), (FanOut(letter.number), ShowLetter(letter.number)), ""
-    tallies = {
-        by: msgspec.structs.replace(tally, failed={w: y for w, y in tally.failed.items() if not w})
-        for by, tally in letter.tallies.items()
-    }
-    going = msgspec.structs.replace(letter, stage=Stage.PUBLISHING, tallies=tallies)
+    lost = not letter.tallies or any("" in tally.failed for tally in letter.tallies.values())
+    tallies = {by: _again(tally) for by, tally in letter.tallies.items() if by != EVERYWHERE}
+    # Where it goes was not known: it is found out once more.
+    seek = (FanOut(letter.number),) if lost else ()
+    stage = Stage.APPROVED if lost else Stage.PUBLISHING
+    going = msgspec.structs.replace(letter, stage=stage, tallies=tallies)
     said = TellNotice(letter.number, f"@[{event.actor.person}] tries the rest again.")
-    return with_letter(notice, going), (*errands, ShowLetter(letter.number), said), ""
+    return with_letter(notice, going), (*errands, *seek, ShowLetter(letter.number), said), ""
+
+
+def _again(tally: Tally) -> Tally:
+    """As before what failed was tried."""
+    if "" not in tally.failed:
+        return msgspec.structs.replace(tally, failed={})
+    return msgspec.structs.replace(tally, failed={}, total=tally.total - 1, more=True)
 
 
 def discarded(notice: Notice, event: Discarded) -> tuple[Notice, tuple[Effect, ...], str]:
@@ -128,4 +168,8 @@ def discarded(notice: Notice, event: Discarded) -> tuple[Notice, tuple[Effect, .
         return notice, (), "That draft is put away already."
     note = f"@[{event.actor.person}]" + (f": {event.reason}" if event.reason else "")
     away = msgspec.structs.replace(letter, stage=Stage.DISCARDED, request=None, note=note)
-    return with_letter(notice, away), (ShowLetter(letter.number),), ""
+    left = with_letter(notice, away)
+    if left.status is Status.NONE and not any(each.open for each in left.letters):
+        # Customers don't hear of this at all, so no next word is due to them.
+        left = msgspec.structs.replace(left, due_at=None, reminded=0)
+    return left, (ShowLetter(letter.number),), ""

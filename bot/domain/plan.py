@@ -174,7 +174,8 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     environments: what else differs in one (see `bot.domain.plan_places`); branches:
     where each environment's code comes from; success: what has to be true for the release to be
     called a success; dora: the metrics of its report; recurring: what comes round where services
-    are released by this plan; timetable: what happens when around the first day.
+    are released by this plan; timetable: what happens when around the first day; teams: what each
+    looks at meanwhile; dashboards: what each shows; report: which item holds which further figure.
     """
 
     schema: Literal[1]
@@ -223,6 +224,9 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     dora: tuple[Name, ...] = ()
     recurring: tuple[RecurringDocument, ...] = ()
     timetable: tuple[TimetableDocument, ...] = ()
+    teams: Mapping[Name, tuple[str, ...]] = {}
+    dashboards: Mapping[Name, tuple[str, ...]] = {}
+    report: Mapping[Name, Slug] = {}
 
 
 class Cadence(msgspec.Struct, frozen=True):

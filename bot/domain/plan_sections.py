@@ -297,7 +297,10 @@ class StandupDocument(Closed, frozen=True, kw_only=True):
 
 
 class CommDocument(Closed, frozen=True, kw_only=True):
-    """Words that are due at a time relative to the release, or when something happens."""
+    """Words that are due at a time relative to the release, or when something happens.
+
+    when: wave (each of them, the end and a rollback), end, or rollback.
+    """
 
     at: Offset | Literal[""] = ""
     when: str = ""
@@ -349,3 +352,6 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     dora: tuple[str, ...] = ()
     recurring: tuple[RecurringDocument, ...] = ()
     timetable: tuple[TimetableDocument, ...] = ()
+    teams: Mapping[str, tuple[str, ...]] = {}
+    dashboards: Mapping[str, tuple[str, ...]] = {}
+    report: Mapping[str, str] = {}

@@ -4,7 +4,7 @@ Every number comes from the row of the release, so that the standup shows what t
 value of yesterday is the one that the standup of yesterday showed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -31,11 +31,17 @@ MOST_FOCUS = 5
 
 
 def topic(
-    rollout: Rollout, now: datetime, *, yesterday: Standup | None, issues: Sequence[Issue] = ()
+    rollout: Rollout,
+    now: datetime,
+    *,
+    yesterday: Standup | None,
+    issues: Sequence[Issue] = (),
+    links: Mapping[str, str] = {},
 ) -> Topic:
     """What a standup says about a release under way.
 
-    yesterday: a standup of about a day ago. issues: what went wrong since the last one.
+    yesterday: a standup of about a day ago. issues: what went wrong since the last one. links: of
+    the dashboards that the plan names.
     """
     standup = rollout.the_plan.sections.standup
     old = yesterday.topic(rollout.id) if yesterday is not None else None
@@ -51,8 +57,23 @@ def topic(
         people_say=tuple(people_say(rollout)),
         issues=tuple(issues),
         focus=tuple(focus(rollout, now))[:MOST_FOCUS],
+        duties=tuple(duties(rollout.the_plan)),
+        dashboards=tuple(dashboards(rollout.the_plan, links)),
         offered=offered(standup.decisions if standup is not None else ()),
     )
+
+
+def duties(plan: Plan) -> Iterator[str]:
+    """What each team of the plan looks at while it is released."""
+    for team, tasks in plan.sections.teams.items():
+        yield f"{team.replace('_', ' ')}: {', '.join(tasks)}"
+
+
+def dashboards(plan: Plan, links: Mapping[str, str]) -> Iterator[str]:
+    """The dashboards that the plan names: what each shows, and where it is."""
+    for name, parts in plan.sections.dashboards.items():
+        link = f" {links[name]}" if links.get(name) else ""
+        yield f"{name.replace('_', ' ')} ({', '.join(parts)}){link}"
 
 
 def yesterdays(standups: Sequence[Standup], now: datetime) -> Standup | None:

@@ -85,8 +85,8 @@ class Decision(msgspec.Struct, frozen=True):
 class Topic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One release that a standup is about, as it was then.
 
-    wave: its number from 1. offered: what can be decided. closed: why nothing is left to decide,
-    "" while there is.
+    wave: its number from 1. duties: what each team looks at. dashboards: what is shown where.
+    offered: what can be decided. closed: why nothing is left to decide, "" while there is.
     """
 
     rollout_id: str
@@ -100,6 +100,8 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     people_say: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()
     focus: tuple[str, ...] = ()
+    duties: tuple[str, ...] = ()
+    dashboards: tuple[str, ...] = ()
     offered: tuple[Choice, ...] = CHOICES
     decision: Decision | None = None
     closed: str = ""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping
 from bot.domain import incidents
 from bot.domain.aftermath import detection
 from bot.domain.duties import POST_MORTEM, DutyMet
-from bot.domain.events import HookFired, Ticked
+from bot.domain.events import HookFired
 from bot.domain.incident import (
     COMMANDER,
     Captured,
@@ -29,6 +29,7 @@ from bot.domain.runbooks import Runbooks, chosen, steps_of
 from bot.engine import duties, transitions
 from bot.engine.catalogue import Catalogue
 from bot.engine.engine import Engine, Part, Tools
+from bot.engine.incident_looking import IncidentLooker
 from bot.engine.incident_work import NAME, IncidentPerformer, IncidentPresenter, Means, route
 from bot.engine.kinds import Kind, Subject
 from bot.engine.outbox import Work
@@ -54,7 +55,7 @@ def parts(tools: Tools, presenter: IncidentPresenter, means: Means) -> Sequence[
         Part(
             kind,
             IncidentPerformer(tools, presenter, means),
-            _Looker(),
+            IncidentLooker(tools.store),
             {PostMortemDone: _Held(tools).done},
             follow=Follower(kind, opening).follow,
         ),
@@ -88,19 +89,6 @@ class _Loader:
     def __call__(self, row: RowMapping) -> Incident:
         found = self._decoder.decode(row["state"])
         return msgspec.structs.replace(found, revision=row["revision"], fence=row["fence"])
-
-
-class _Looker:
-    """A clock of an incident has run out; nothing has to be looked at."""
-
-    async def look(self, _incident: Incident) -> Ticked:
-        return Ticked()
-
-    def failed(self, _incident: Incident, _reason: str) -> Ticked:
-        return Ticked()
-
-    def looked(self, _incident: Incident) -> None:
-        """Nothing is kept between two looks."""
 
 
 class _Held:

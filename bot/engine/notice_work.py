@@ -1,11 +1,13 @@
 """What a notice needs of the outside: its cards, the people who are asked, and where it goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol, assert_never
+from typing import Any, NamedTuple, Protocol, assert_never
+
+import msgspec
 
 from bot.domain.events import AskSigners, Page, Whisper
-from bot.domain.notice import Letter, Notice, instant
+from bot.domain.notice import Letter, Notice, Tally, instant
 from bot.domain.notice_course import announced
 from bot.domain.notice_events import (
     FanOut,
@@ -18,8 +20,10 @@ from bot.domain.notice_events import (
     ShowLetter,
     TellNotice,
 )
+from bot.domain.notice_sending import EVERYWHERE
 from bot.domain.people import Actor
 from bot.engine.engine import Tools
+from bot.engine.illustrating import Illustrator
 from bot.engine.outbox import NotYetError, Patience, Work
 from bot.ports import Announcement, Message, PermanentError, Publisher
 
@@ -51,6 +55,15 @@ class NoticePresenter(Protocol):
     def published(self, announcement: Announcement, channel: str) -> Message:
         """What customers read in a Slack channel."""
         ...
+
+
+class Ways(NamedTuple):
+    """How notices leave: the publishers by name, those that tell languages apart, and how many
+    destinations get their errands in one unit of work."""
+
+    publishers: Mapping[str, Publisher]
+    translated: frozenset[str]
+    part: int
 
 
 def card_key(notice_id: str, number: int) -> str:
@@ -89,18 +102,14 @@ def _listed(text: str) -> tuple[str, ...]:
 class NoticePerformer:
     """Does the effects of notices; implements `bot.engine.outbox.Performer`."""
 
-    def __init__(
-        self,
-        tools: Tools,
-        presenter: NoticePresenter,
-        publishers: Mapping[str, Publisher],
-        translated: frozenset[str],
-    ) -> None:
+    def __init__(self, tools: Tools, presenter: NoticePresenter, ways: Ways) -> None:
         self._tools = tools
+        self._pictures = Illustrator(tools.store, tools.rollouts)
         self._delivery = tools.delivery
         self._presenter = presenter
-        self._publishers = publishers
-        self._translated = translated
+        self._publishers = ways.publishers
+        self._translated = ways.translated
+        self._part = ways.part
 
     async def perform(self, work: Work) -> Sequence[Any]:
         notice: Notice = work.aggregate
@@ -188,31 +197,45 @@ class NoticePerformer:
     # --- to customers -----------------------------------------------------------------------
 
     async def _fan_out(self, notice: Notice, number: int) -> Found:
-        """Where it goes. A publisher that can't say so keeps no other from publishing."""
+        """Where it goes, a part at a time: the places after the last one that is known.
+
+        A publisher that can't say so keeps no other from publishing.
+        """
         letter = _letter(notice, number)
         places: dict[str, tuple[str, ...]] = {}
         lost: dict[str, str] = {}
+        more: list[str] = []
+        room = self._part
+        for by, publisher, language in self._ways(letter):
+            try:
+                said = announcement(notice, letter, language)
+                left = await _left(publisher, said, letter.tallies.get(by, Tally()).upto, room)
+            except PermanentError as error:
+                lost[by] = str(error)
+                continue
+            places[by] = tuple(left[:room])
+            more += [by] if len(left) > room else []
+            room -= len(places[by])
+        return Found(number, places, lost, tuple(more))
+
+    def _ways(self, letter: Letter) -> Iterator[tuple[str, Publisher, str]]:
+        """By which it goes out in which language, as far as it is not known yet where to."""
         for index, words in enumerate(letter.words):
             for name, publisher in self._publishers.items():
-                if index and name not in self._translated:
-                    continue
                 by = f"{name} {words.language}"
-                try:
-                    said = announcement(notice, letter, words.language)
-                    found = tuple(dict.fromkeys(await publisher.destinations(said)))
-                except PermanentError as error:
-                    lost[by] = str(error)
-                    continue
-                if found:
-                    places[by] = found
-        return Found(number, places, lost)
+                tally = letter.tallies.get(by)
+                if (tally is None or tally.more) and (not index or name in self._translated):
+                    yield by, publisher, words.language
 
     async def _publish(self, notice: Notice, effect: Publish) -> Reached:
         name, _, language = effect.by.partition(" ")
         publisher = self._publishers.get(name)
         if publisher is None:
             raise PermanentError(f"nothing publishes to {name} any more")
-        said = announcement(notice, _letter(notice, effect.number), language)
+        letter = _letter(notice, effect.number)
+        said = msgspec.structs.replace(
+            announcement(notice, letter, language), picture=await self._pictures.of(notice, letter)
+        )
         # Not the key of the row: a person who tries again must not repeat what has arrived.
         key = f"{NAME}:{notice.id}:{effect.number}:{effect.by}:{effect.destination}"
         delivered = await publisher.publish(said, effect.destination, key)
@@ -237,7 +260,7 @@ class NoticePerformer:
     def gave_up(self, work: Work, reason: str) -> Sequence[Any]:
         match work.effect:
             case FanOut() as out:
-                return (Found(out.number, {}, {"everywhere": reason}),)
+                return (Found(out.number, {}, {EVERYWHERE: reason}),)
             case Publish() as errand:
                 return (Missed(errand.number, errand.by, errand.destination, reason),)
             case _:
@@ -255,6 +278,14 @@ class NoticePerformer:
                 return Page(f"This reached nobody ({reason}): {said.text}")
             case _:
                 return None
+
+
+async def _left(publisher: Publisher, said: Announcement, after: str, room: int) -> list[str]:
+    """The destinations after one, in an order that stays. Without room it is enough that there may
+    be some."""
+    if not room:
+        return [after]
+    return sorted(place for place in {*await publisher.destinations(said)} if place > after)
 
 
 def _letter(notice: Notice, number: int) -> Letter:

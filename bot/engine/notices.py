@@ -1,6 +1,7 @@
 """Notices as a kind of aggregate: how others ask for them, how they go out, how they are found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from bot.engine import transitions
 from bot.engine.engine import Part, Tools
 from bot.engine.kinds import Kind, Route, Subject
 from bot.engine.notice_channels import ChannelPublisher
-from bot.engine.notice_work import NAME, NoticePerformer, NoticePresenter
+from bot.engine.notice_work import NAME, NoticePerformer, NoticePresenter, Ways
 from bot.engine.outbox import Work
 from bot.engine.rollouts import CARD_PACE
 from bot.ports import Publisher
@@ -38,12 +39,23 @@ SLACK = "slack"
 NoticeKind = Kind[Notice, Any]
 
 
+Preview = Callable[[str, int, datetime], str]
+"""The link to the page that shows a message, by notice, number, and the present instant."""
+
+
+def nowhere(_notice: str, _number: int, _now: datetime) -> str:
+    """No page can be looked at."""
+    return ""
+
+
 class Publishing(msgspec.Struct, frozen=True, kw_only=True):
     """How a house publishes.
 
     writing: its words and rules. publishers: by name, besides Slack. translated: those that tell
     the languages apart; the others get the main one alone. zones, languages: of new notices.
-    channels: that customers read, by language.
+    channels: that customers read, by language. preview: the link to the page that shows a message
+    as a mail, "" where there is none. part: how many destinations get their errands in one unit of
+    work, so that it is over in a moment.
     """
 
     writing: Writing
@@ -52,6 +64,8 @@ class Publishing(msgspec.Struct, frozen=True, kw_only=True):
     zones: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
     channels: Mapping[str, tuple[str, ...]] = {}
+    preview: Preview = nowhere
+    part: int = 500
 
 
 def parts(tools: Tools, presenter: NoticePresenter, publishing: Publishing) -> Sequence[Part]:
@@ -59,7 +73,8 @@ def parts(tools: Tools, presenter: NoticePresenter, publishing: Publishing) -> S
     kind = notice_kind(publishing.writing)
     slack = ChannelPublisher(tools, presenter.published, publishing.channels)
     ways = {SLACK: slack, **publishing.publishers}
-    performer = NoticePerformer(tools, presenter, ways, publishing.translated | {SLACK})
+    told = Ways(ways, publishing.translated | {SLACK}, publishing.part)
+    performer = NoticePerformer(tools, presenter, told)
     asked = _Asked(tools, kind, publishing)
     return (Part(kind, performer, _Looker(), {DraftNotice: asked.draft}),)
 
@@ -112,7 +127,7 @@ def _route(notice: Notice, effect: Any) -> Route:
             return Route("work", f"ask:{NAME}:{notice.id}:{effect.purpose}", latest=True)
         case Publish():
             # What is said later must not arrive earlier.
-            return Route("work", f"publish:{notice.id}:{effect.by}:{effect.destination}")
+            return Route("publish", f"publish:{notice.id}:{effect.by}:{effect.destination}")
         case _:
             return Route("work")
 

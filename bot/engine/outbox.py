@@ -24,8 +24,9 @@ from bot.store.tables import outbox as outbox_table
 
 log = logging.getLogger(__name__)
 
-LANES = {outbox.DEPLOY: 32, "chat": 16, "work": 32}
-"""How many rows of a lane one process performs at a time; a slow chat holds up no rollback."""
+LANES = {outbox.DEPLOY: 32, "chat": 16, "work": 32, "publish": 16}
+"""How many rows of a lane one process performs at a time; a slow chat holds up no rollback, and a
+notice to thousands nothing else."""
 
 _TOLD_AT = (3, 10, 30, 100)
 _BUSY_AGAIN = timedelta(seconds=2)

@@ -1,6 +1,6 @@
 """From what is in the database to a standup: one unit, no network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,6 +15,7 @@ from bot.domain.standup_calendar import Series, Slot
 from bot.domain.standup_content import topic, yesterdays
 from bot.domain.standup_quiet import planned, shipped, waits
 from bot.domain.standup_state import SECTIONS, Standup
+from bot.engine import standup_quality
 from bot.engine.aftercare import aftercare_kind
 from bot.engine.engine import Tools
 from bot.engine.standup_figures import WEEK, Sources, figures
@@ -70,6 +71,7 @@ class Making:
                 now,
                 yesterday=yesterday,
                 issues=tuple(of_topic(found, rollout.id, rollout.service, rollout.environment)),
+                links=self._links(rollout),
             )
             for rollout in going
         )
@@ -89,6 +91,11 @@ class Making:
             created_at=now,
         )
         return made if going else self._quiet(conn, made, scope, plan)
+
+    def _links(self, rollout: Rollout) -> Mapping[str, str]:
+        """Where the dashboards of a service are."""
+        target = self._tools.catalogue.targets.get((rollout.service, rollout.environment))
+        return target.dashboards if target is not None else {}
 
     def _quiet(self, conn: Connection, made: Standup, scope: Scope, plan: Plan | None) -> Standup:
         """What is said when nothing is under way."""
@@ -132,7 +139,8 @@ class Making:
     ) -> tuple[str, ...]:
         kind, names = self._tools.rollouts, plan.sections.dora if plan is not None else ()
         found = figures(conn, kind, scope.places, scope.now, self._sources, span)
-        return lines(found, names)
+        more = standup_quality.lines(conn, kind, scope.places, plan, found, scope.now)
+        return (*lines(found, names), *more)
 
     def _plan(self, series: Series, going: Sequence[Rollout]) -> Plan | None:
         """The pinned plan of what is under way, else the plan as it is now."""

@@ -39,6 +39,7 @@ from bot.engine.standup_incidents import incident_records, incidents
 from bot.engine.standup_making import Making
 from bot.engine.standup_reading import READERS, IssueReader
 from bot.engine.standup_times import Held, Timetable
+from bot.engine.standup_waiting import Waiting
 from bot.engine.standup_work import NAME, StandupPerformer, StandupPresenter
 from bot.store.queries import records, rollouts, standups
 from bot.store.tables import standup as table
@@ -74,7 +75,8 @@ def part(
     holding = Holding(tools, kind, timetable, Making(tools, plan_named, readers, sources))
     performer = StandupPerformer(tools, presenter)
     follow = Follower(kind).follow
-    return Part(kind, performer, _Looker(), follow=follow, beat=holding.beat), holding
+    waiting = Waiting(kind).errands
+    return Part(kind, performer, _Looker(), {}, follow, waiting, holding.beat), holding
 
 
 # --- the kind -------------------------------------------------------------------------------

@@ -154,10 +154,19 @@ def _label(service: str) -> str:
 
 
 def _bodies(message: EmailMessage, letter: Letter) -> None:
-    said = letter.announcement
+    said, picture = letter.announcement, letter.announcement.picture
     message.set_content(text_of(letter), **_encoding(text_of(letter)))
-    if said.html:
-        message.add_alternative(html_of(letter), subtype="html", cte="quoted-printable")
+    if not said.html:
+        return
+    name = f"{_digest('picture', letter.key)}@{letter.sender.domain}"
+    page = html_of(letter, f"cid:{name}")
+    message.add_alternative(page, subtype="html", cte="quoted-printable")
+    if picture is not None:
+        html = list(message.iter_parts())[-1]
+        html.add_related(
+            picture.png, "image", "png", cid=f"<{name}>", filename=picture.name,
+            disposition="inline",
+        )  # fmt: skip
 
 
 def _encoding(text: str) -> Mapping[str, Any]:
@@ -168,16 +177,22 @@ def _encoding(text: str) -> Mapping[str, Any]:
 
 
 def text_of(letter: Letter) -> str:
-    """The plain text with its last lines."""
-    text = f"{letter.announcement.text.rstrip()}\n"
+    """The plain text with what its picture shows, and its last lines."""
+    said = letter.announcement
+    text = f"{said.text.rstrip()}\n"
+    if said.picture is not None:
+        text = f"{text}\n[{plain(said.picture.alt)}]\n"
     if not letter.unsubscribe:
         return text
     why, stop = _last_words(letter)
     return f"{text}\n-- \n{why}\n{stop}: {letter.unsubscribe}\n"
 
 
-def html_of(letter: Letter) -> str:
-    """The HTML with its last lines; what is not a whole page is put into one."""
+def html_of(letter: Letter, picture: str = "") -> str:
+    """The HTML with its picture and its last lines; what is not a whole page is put into one.
+
+    picture: the address under which the page finds it.
+    """
     said = letter.announcement
     page = said.html
     if "<html" not in page.lower():
@@ -185,7 +200,16 @@ def html_of(letter: Letter) -> str:
         page = PAGE.format(language=escape(said.language), title=title, body=page)
     at = page.lower().rfind("</body>")
     at = len(page) if at < 0 else at
-    return f"{page[:at]}{_html_footer(letter)}{page[at:]}"
+    return f"{page[:at]}{_html_picture(letter, picture)}{_html_footer(letter)}{page[at:]}"
+
+
+def _html_picture(letter: Letter, address: str) -> str:
+    picture = letter.announcement.picture
+    if picture is None:
+        return ""
+    style = "max-width:100%;height:auto"
+    alt = escape(plain(picture.alt))
+    return f'<p><img src="{escape(address)}" alt="{alt}" style="{style}"></p>\n'
 
 
 def _html_footer(letter: Letter) -> str:

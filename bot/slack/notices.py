@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bot.domain.notice import OPEN, Letter, Notice, Stage, Tally, Words
+from bot.domain.notice_facts import CHART
 from bot.domain.policy import DIGEST_SHOWN, ButtonValue
+from bot.engine.notices import Preview, nowhere
 from bot.ports import Announcement, Message
 from bot.slack.blocks import Block, actions, button, confirm, context, divider, fit, header, section
 from bot.slack.buttons import link_row
@@ -38,11 +40,12 @@ _MOST_FAILED = 5
 class NoticeCards:
     """Implements `bot.engine.notice_work.NoticePresenter`.
 
-    accounts: person -> the account by which Slack names them.
+    accounts: person -> the account by which Slack names them. preview: see `Publishing`.
     """
 
-    def __init__(self, accounts: Mapping[str, str]) -> None:
+    def __init__(self, accounts: Mapping[str, str], preview: Preview = nowhere) -> None:
         self._accounts = accounts
+        self._preview = preview
 
     def letter(self, notice: Notice, letter: Letter, now: datetime) -> Message:
         """The living card of one message."""
@@ -52,7 +55,8 @@ class NoticeCards:
         if letter.stage in {Stage.DISCARDED, Stage.SUPERSEDED}:
             blocks.append(context(escape(letter.main.subject or notice.title)))
         else:
-            blocks += [divider(), *preview(letter.main), divider(), *self._rest(notice, letter)]
+            blocks += [divider(), *preview(letter.main), divider()]
+            blocks += [*self._looks(notice, letter, now), *self._rest(notice, letter)]
         blocks.append(context(render(_small_print(notice, letter, now), self._accounts)))
         return Message(notice.channel, cut(text, MESSAGE_TEXT), fit(blocks))
 
@@ -102,6 +106,14 @@ class NoticeCards:
         return (
             render(text, self._accounts) + f"\nAbout {bold(notice.title)} ({escape(place(notice))})"
         )
+
+    def _looks(self, notice: Notice, letter: Letter, now: datetime) -> list[Block]:
+        """The way to the page that shows it as a mail, and what is to be seen there alone."""
+        url = self._preview(notice.id, letter.number, now)
+        parts = ["With a picture of how the release went."] if letter.facts.get(CHART) else []
+        if url and letter.words:
+            parts.append(f"<{url}|How it looks as a mail> (text and HTML, for a week)")
+        return [context(" ".join(parts))] if parts else []
 
     def _rest(self, notice: Notice, letter: Letter) -> list[Block]:
         blocks: list[Block] = []
@@ -174,13 +186,14 @@ def _small_print(notice: Notice, letter: Letter, now: datetime) -> str:
 
 
 def _tally(by: str, tally: Tally) -> str:
-    sign = "✗" if tally.failed else ("…" if tally.waiting else "✓")
+    sign = "✗" if tally.failed else ("…" if tally.waiting or tally.more else "✓")
     where = f" <{tally.link}|open>" if tally.link.startswith("https://") else ""
-    line = f"{sign} *{escape(by)}*: {tally.done} of {tally.total}{where}"
+    more = " and more" if tally.more else ""
+    line = f"{sign} *{escape(by)}*: {tally.done} of {tally.total}{more}{where}"
     shown = list(tally.failed.items())[:_MOST_FAILED]
     failed = [f"   ✗ {escape(': '.join(filter(None, each)))}" for each in shown]
-    more = len(tally.failed) - len(shown)
-    return "\n".join([line, *failed, *([f"   … and {more} more"] if more else [])])
+    rest = len(tally.failed) - len(shown)
+    return "\n".join([line, *failed, *([f"   … and {rest} more"] if rest else [])])
 
 
 # --- what can be pressed --------------------------------------------------------------------

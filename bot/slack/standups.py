@@ -1,21 +1,13 @@
 """What people see of a standup: one message, its thread, its forms.
 
-The words are templates (`templates/standups`). They write the domain's plain text, with its tokens
-for people and instants, and everything is escaped after they are filled in: whatever somebody typed
-can't become a link or a mention.
+The words are templates: see `bot.slack.standup_texts`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
-from zoneinfo import ZoneInfo
 
-import jinja2
-
-from bot.domain.evidence import Verdict
 from bot.domain.standup_content import in_zone
-from bot.domain.standup_state import DECIDED, Choice, Decision, Standup, Topic, Value
+from bot.domain.standup_state import DECIDED, Choice, Decision, Standup, Topic
 from bot.ports import Message
 from bot.slack.blocks import (
     SECTION_TEXT,
@@ -33,7 +25,7 @@ from bot.slack.blocks import (
     text_input,
 )
 from bot.slack.phases import token
-from bot.slack.sections import sparkline
+from bot.slack.standup_texts import StandupTexts, builtin
 from bot.slack.text import MESSAGE_TEXT, clean, cut, escape, mention, render
 
 DECISION_FORM = "standup_decision"
@@ -56,25 +48,20 @@ _LABELS = {
     Choice.ROLLBACK: "Roll back",
 }
 _STYLES: Mapping[Choice, Style] = {Choice.CONTINUE: "primary", Choice.ROLLBACK: "danger"}
-_SIGNS = {
-    Verdict.PASS: "✓",
-    Verdict.FAIL: "✗",
-    Verdict.INCONCLUSIVE: "…",
-    Verdict.UNKNOWN: "?",
-    None: "·",
-}
-_ARROWS = {"up": "↑", "down": "↓", "same": "→"}
 
 
 class StandupCards:
     """The presenter of standups. accounts: person -> the account by which Slack names them.
 
-    command: the slash command as it is called here.
+    command: the slash command as it is called here. texts: its words, None for the built-in ones.
     """
 
-    def __init__(self, accounts: Accounts, command: str = "/standup") -> None:
+    def __init__(
+        self, accounts: Accounts, command: str = "/standup", texts: StandupTexts | None = None
+    ) -> None:
         self._accounts = accounts
         self._command = command
+        self._words = texts or builtin()
 
     def standup(self, standup: Standup, whom: Whom, now: datetime) -> Message:
         """The one message of a standup, as it is now."""
@@ -185,9 +172,7 @@ class StandupCards:
         return [section(cut(render(text, self._accounts), SECTION_TEXT)) for text in texts]
 
     def _texts(self, template: str, **facts: object) -> list[str]:
-        text = _templates().get_template(f"{template}.j2").render(**facts)
-        parts = "\n".join(line for line in text.splitlines() if line.strip()).split("\n---\n")
-        return [part.strip("\n") for part in parts if part.strip()]
+        return self._words.parts(template, **facts)
 
 
 def _title(standup: Standup) -> str:
@@ -246,41 +231,3 @@ def add_form(standup: Standup, people: Iterable[str]) -> Block:
         *([choice("owner", "Who does it", options, optional=True)] if options else []),
     ]
     return modal(ADD_FORM, "Add an action", blocks, submit="Add", metadata=standup.id)
-
-
-# --- templates ------------------------------------------------------------------------------
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    """Plain text, escaped as a whole afterwards."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_source),
-        autoescape=False,  # noqa: S701 - it is no HTML, and `render` escapes all of it
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        {
-            "sign": lambda verdict: _SIGNS[verdict],
-            "arrow": lambda trend: _ARROWS[trend],
-            "moment": token,
-            "local": _local,
-            "course": _course,
-        }
-    )
-    return environment
-
-
-def _source(name: str) -> str:
-    return (files("templates") / "standups" / name).read_text(encoding="utf-8")
-
-
-def _course(value: Value) -> str:
-    return sparkline(value.course, value.limit)
-
-
-def _local(at: datetime, zone: str) -> str:
-    local = at.astimezone(ZoneInfo(zone))
-    return f"{local:%H:%M} {zone}"

@@ -22,6 +22,19 @@ from tests.requirements.acting import plans
             {"version": {"increment": {"major": "quartely", "minor": "6w", "patch": "weekly"}}},
             ["version.increment.major"],
         ),
+        ({"dora": ["lead_time", "mttr", "bug_rate", "lead_tine"]}, ["dora.3"]),
+        ({"report": {"adoption": "a", "adoptoin": "b"}}, ["report.adoptoin"]),
+        (
+            {
+                "standup": {
+                    "time": "09:00",
+                    "tz": "UTC",
+                    "agenda": ["health", "isues"],
+                    "decisions": ["pause", "next_wve"],
+                }
+            },
+            ["standup.agenda.1", "standup.decisions.1"],
+        ),
     ],
 )
 def test_what_the_bot_passes_over_is_named_with_its_place(

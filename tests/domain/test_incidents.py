@@ -33,10 +33,12 @@ from bot.domain.incident import (
     Resolved,
     RoleTaken,
     RunbookChosen,
+    ShowIncident,
     StepTicked,
     TellIncident,
     TicketOpened,
     Updated,
+    Waited,
 )
 from bot.domain.incident_rules import IncidentsDocument, Rules, rules_of, severity_of
 from bot.domain.incident_terms import Severity
@@ -255,6 +257,7 @@ EVENTS: Sequence[AnyIncidentEvent] = [
     Published(ADA, "https://wiki.example/1"),
     Reopened(ADA, "again"),
     Ticked(),
+    Waited(told=True),
 ]
 
 
@@ -385,3 +388,24 @@ def test_the_plan_of_the_release_goes_before_the_configuration() -> None:
 def test_severities_go_by_several_names(word: str, severity: str) -> None:
     assert severity_of(word) == severity
     assert severity_of("bad") is None
+
+
+def test_where_customers_are_told_their_notice_reminds_of_the_next_word_alone() -> None:
+    story = Story().then(Acknowledged(ADA))
+    due = story.is_.update_due_at
+    assert due is not None
+    story.now = due
+    assert story.then(Waited(told=True)).does == (ShowIncident(),)
+    assert story.is_.update_due_at is not None
+    assert story.is_.update_due_at > due
+    story.now = story.is_.update_due_at
+    assert "A word on how it stands is due" in story.then(Waited()).all(TellIncident)[0].text
+
+
+def test_customers_hear_of_the_post_mortem_of_what_they_noticed() -> None:
+    published = Published(ADA, "https://wiki.example/1", "an index was missing")
+    (draft,) = resolved().then(published).all(DraftNotice)
+    assert (draft.event, draft.occasion) == ("i1", "post_mortem")
+    assert draft.facts["link"] == "https://wiki.example/1"
+    assert draft.facts["summary"] == "an index was missing"
+    assert not resolved(severity=Severity.MINOR).then(Published(ADA)).all(DraftNotice)

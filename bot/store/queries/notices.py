@@ -14,6 +14,11 @@ def exists(conn: Connection, id_: str) -> bool:
     return conn.execute(select(notice.c.id).where(notice.c.id == id_)).first() is not None
 
 
+def state_of(conn: Connection, id_: str) -> str | None:
+    """What is kept of a notice, None when there is none."""
+    return conn.execute(select(notice.c.state).where(notice.c.id == id_)).scalar()
+
+
 def open_ones(conn: Connection) -> Sequence[RowMapping]:
     """Those that are not over, oldest first."""
     statement = select(notice).where(notice.c.ended_at.is_(None))

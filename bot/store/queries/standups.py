@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, or_, select
+from sqlalchemy import Connection, RowMapping, func, or_, select
 
-from bot.store.tables import duty, incident, record, report, response, rollout, standup
+from bot.store.tables import aftercare, duty, incident, record, report, response, rollout, standup
 
 
 def newest(conn: Connection, series: str, limit: int = 5) -> Sequence[RowMapping]:
@@ -65,6 +65,20 @@ def incidents_since(
 def records_of(conn: Connection, ids: Sequence[str]) -> Sequence[RowMapping]:
     """The records of these rollouts."""
     return conn.execute(select(record).where(record.c.id.in_(ids))).mappings().all()
+
+
+def aftercares_of(conn: Connection, ids: Sequence[str]) -> Sequence[RowMapping]:
+    """What follows these rollouts."""
+    return conn.execute(select(aftercare).where(aftercare.c.id.in_(ids))).mappings().all()
+
+
+def count_reported(
+    conn: Connection, service: str, environment: str, kinds: Sequence[str], since: datetime
+) -> int:
+    """How many reports of these kinds there were in a place since then, open or not."""
+    here = (report.c.service == service) & (report.c.environment == environment)
+    those = (report.c.source == "report") & report.c.kind.in_(kinds) & (report.c.at >= since)
+    return conn.execute(select(func.count()).where(here, those)).scalar_one()
 
 
 def incidents_reported(
