@@ -67,7 +67,7 @@ def _mail(settings: Settings, clock: Clock, book: AddressBook) -> Iterator[tuple
     notices = settings.config.notices
     if notices is None or not notices.from_ or not settings.secrets.smtp:
         return
-    key = leaving.key_from(settings.secrets.slack_signing)
+    key = leaving.key_from(settings.secrets.slack_signing or settings.secrets.slack_app)
 
     def link(address: str, service: str) -> str:
         return leaving.link(notices.url, key, address, service) if notices.url else ""

@@ -75,7 +75,7 @@ async def test_a_thousand_get_it_once_each_in_their_parts(inline_store: Store) -
 async def declared(store: Store) -> World:
     """An incident of the team, of which customers are to hear."""
     world = World(store)
-    rules = IncidentsDocument(updates={"critical": "5m"})
+    rules = IncidentsDocument(updates={Severity.CRITICAL: "5m"})
     world.means = Means(rules=rules)
     world.engine = world.build()
     found = Opened(

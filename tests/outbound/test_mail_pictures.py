@@ -35,7 +35,7 @@ def test_the_picture_lies_inside_the_mail_beside_the_page_that_shows_it() -> Non
     text, related = letter.iter_parts()
     assert text.get_content_type() == "text/plain"
     assert related.get_content_type() == "multipart/related"
-    page, image = related.iter_parts()  # type: ignore[attr-defined]
+    page, image = related.iter_parts()
     name = image["Content-ID"].strip("<>")
     assert f'<img src="cid:{name}"' in page.get_content()
     assert image.get_content_type() == "image/png"
@@ -46,8 +46,8 @@ def test_the_picture_lies_inside_the_mail_beside_the_page_that_shows_it() -> Non
 def test_what_it_shows_is_told_to_those_who_see_no_pictures() -> None:
     letter = parsed(composed())
     text, related = letter.iter_parts()
-    assert f"[{ALT}]" in text.get_content()  # type: ignore[attr-defined]
-    page = next(related.iter_parts()).get_content()  # type: ignore[attr-defined]
+    assert f"[{ALT}]" in text.get_content()
+    page = next(related.iter_parts()).get_content()
     assert 'alt="Error rate 0.2% of 3,000 requests &amp; &quot;no&quot; &lt;b&gt;' in page
 
 
