@@ -118,7 +118,11 @@ class Listeners:
         return reply
 
     async def action(self, ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
-        """A button: a dialog, or stored. Links report themselves too and mean nothing."""
+        """A button: a dialog, or stored. Links report themselves too and mean nothing.
+
+        A press that was not kept, with nobody told of it, is refused: then Slack shows a warning.
+        """
+        told = True
         intents = [each for each in action_intents(body, self.desk.now()) if each.name != OPEN_CARD]
         for intent in intents:
             try:
@@ -126,8 +130,8 @@ class Listeners:
                     if not await self._opened(intent):
                         await self._store(intent)
             except Exception as error:  # noqa: BLE001 - the edge: the person is told
-                await self._apologise(intent, _sorry("a click", error))
-        return await ack()
+                told &= await self._apologise(intent, _sorry("a click", error))
+        return await ack() if told else BoltResponse(status=500, body="")
 
     async def view(self, ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
         """A submitted form: what is wrong with it, or stored."""
@@ -197,8 +201,8 @@ class Listeners:
             return False
         return True
 
-    async def _apologise(self, intent: Intent, text: str) -> None:
-        """Tell the one who pressed; the acknowledgement of a click shows nothing."""
+    async def _apologise(self, intent: Intent, text: str) -> bool:
+        """Tell the one who pressed, as the acknowledgement of a click shows nothing; if it went."""
         answer = Answer(
             intent.response_url,
             reply_text(Reply(text), self.desk.accounts),
@@ -211,6 +215,8 @@ class Listeners:
                 await self.chat.respond(answer)
         except (TemporaryError, PermanentError, TimeoutError) as error:
             log.warning("%s could not be told that something failed: %s", intent.user_id, error)
+            return False
+        return True
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

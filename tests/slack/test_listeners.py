@@ -239,11 +239,14 @@ async def test_a_listener_that_raises_still_answers_a_click(bot: Listening) -> N
     assert whispers(bot) == [("U0ADA", FAILED)]
 
 
-async def test_a_click_is_acknowledged_even_when_nobody_can_be_told(bot: Listening) -> None:
+async def test_a_lost_click_is_not_acknowledged_when_nobody_can_be_told(bot: Listening) -> None:
     posted = await card_in(bot)
     bot.desk.broken = RuntimeError("a bug")
     bot.slack.space.add_fault("*", "500", times=9)
+    assert (await click(bot, posted, "approve"))["error"] == "dispatch_failed"
+    bot.desk.broken = None
     assert (await click(bot, posted, "approve"))["ok"]
+    assert [intent.name for intent in bot.desk.intents] == ["approve"]
 
 
 async def test_a_slow_store_is_answered_in_time_and_the_storing_goes_on() -> None:
