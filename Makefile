@@ -4,6 +4,8 @@
 PYTHON ?= python3
 PORT ?= 8800
 ARGS ?=
+SEEDS ?= 300
+MUTANT_SEEDS ?= 150
 
 BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
@@ -17,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test thorough real browser bench check format lock requirements schemas wheel clean
+.PHONY: help demo test thorough real browser simulate mutants bench check format lock requirements schemas wheel clean
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -37,6 +39,13 @@ real: $(DEV) build ## With the real HAProxy, Prometheus, Alertmanager and Postgr
 
 browser: $(DEV) build ## The tests that drive Chromium
 	$(PYTEST) -m browser $(ARGS)
+
+simulate: $(DEV) build ## Whole releases on a virtual clock where all goes wrong (SEEDS=300, SEED=7)
+	$(BIN)/python -m tests.simulation.world --report build/simulation.json \
+		$(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
+
+mutants: $(DEV) build ## Wrong versions of the bot, each of which the simulation has to find
+	$(BIN)/python -m tests.simulation.mutants --seeds $(MUTANT_SEEDS) --report build/mutants.md $(ARGS)
 
 bench: $(DEV) build ## How soon bad traffic is taken off, on real HAProxy and Prometheus
 	$(BIN)/python -m tests.bench.reaction --faults 10 $(ARGS)

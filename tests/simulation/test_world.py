@@ -55,7 +55,9 @@ def test_a_seed_tells_the_same_story_in_another_process(migrated: Path) -> None:
 
 def _difference(here: Outcome, there: str) -> str:
     lines = zip(here.story, there.splitlines(), strict=False)
-    return next((f"{ours}\n{theirs}" for ours, theirs in lines if ours != theirs), "in a small step")
+    return next(
+        (f"{ours}\n{theirs}" for ours, theirs in lines if ours != theirs), "in a small step"
+    )
 
 
 def test_every_mutant_still_fits_the_sources() -> None:
