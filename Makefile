@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 PORT ?= 8800
+KILLS ?= 50
 ARGS ?=
 SEEDS ?= 300
 MUTANT_SEEDS ?= 150
@@ -19,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test thorough real browser simulate mutants bench check format lock requirements schemas wheel clean
+.PHONY: help demo test thorough real browser simulate mutants campaign bench check format lock requirements schemas wheel clean
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -46,6 +47,9 @@ simulate: $(DEV) build ## Whole releases on a virtual clock where all goes wrong
 
 mutants: $(DEV) build ## Wrong versions of the bot, each of which the simulation has to find
 	$(BIN)/python -m tests.simulation.mutants --seeds $(MUTANT_SEEDS) --report build/mutants.md $(ARGS)
+
+campaign: $(DEV) build ## Kill real bots on both databases while they release (KILLS=50)
+	$(BIN)/python -m tests.campaign --kills $(KILLS) $(ARGS)
 
 bench: $(DEV) build ## How soon bad traffic is taken off, on real HAProxy and Prometheus
 	$(BIN)/python -m tests.bench.reaction --faults 10 $(ARGS)

@@ -343,7 +343,7 @@ async def _identity(setup: Setup, outside: Outside) -> Identity:
             await asyncio.sleep(wait.total_seconds())
 
 
-async def serve(settings: Settings, library: PlanLibrary) -> None:
+async def serve(settings: Settings, library: PlanLibrary, options: Options = DEFAULTS) -> None:
     """Run the bot until SIGTERM or SIGINT; says on stdout where it is when it is ready.
 
     Raises SettingsError (also when the port is taken), FileError and what `running` raises.
@@ -362,7 +362,7 @@ async def serve(settings: Settings, library: PlanLibrary) -> None:
             site = Site(front, bound)
             await site.start()
             stack.push_async_callback(site.close)
-            bot = await _unless(stop, stack.enter_async_context(running(made, outside)))
+            bot = await _unless(stop, stack.enter_async_context(running(made, outside, options)))
             if bot is None:
                 return
             # The last request is answered before the bot stops, which comes after this one.

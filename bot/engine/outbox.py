@@ -224,7 +224,7 @@ class Outbox:
         if not outbox.held(conn, row, self._claimant.owner):
             return None
         if row.lane == outbox.DEPLOY:
-            if row.fence < aggregate.fence:
+            if outbox.fence_of(conn, row) < aggregate.fence:
                 outbox.finish(conn, row, "cancelled", now, "a newer fence")
                 ops.withdraw(conn, [row.key], now)
                 return None

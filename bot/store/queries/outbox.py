@@ -209,6 +209,12 @@ def held(conn: Connection, row: Row, owner: str) -> bool:
     return conn.execute(statement).one_or_none() is not None
 
 
+def fence_of(conn: Connection, row: Row) -> int:
+    """The fence of a row as it is now: a takeover since the claim has given it a newer one."""
+    fence: int = conn.execute(select(outbox.c.fence).where(outbox.c.id == row.id)).scalar_one()
+    return fence
+
+
 def finish(conn: Connection, row: Row, state: str, now: datetime, error: str = "") -> None:
     """The row is `done`, `dead` or `cancelled`. Call `held` first, in the same unit."""
     values = {"state": state, "finished_at": now, "error": error or None, "uncertain": False}
