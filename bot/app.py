@@ -44,7 +44,7 @@ from bot.publishing import silent
 from bot.receiving import receiving
 from bot.serving import Front, Site, listening, stop_signals, url_of
 from bot.settings import Settings, SettingsError, missing
-from bot.setup import Outside, Setup, real_world, setup
+from bot.setup import Outside, Setup, hosts_of, real_world, setup
 from bot.slack.aftercare import AftercareCards
 from bot.slack.alerts import DutyCards
 from bot.slack.cards import Cards
@@ -354,7 +354,7 @@ async def serve(settings: Settings, library: PlanLibrary, options: Options = DEF
     front = Front(version("countersign"), SystemClock().now)
     with stop_signals() as stop:
         async with AsyncExitStack() as stack:
-            outside = await stack.enter_async_context(real_world())
+            outside = await stack.enter_async_context(real_world(hosts_of(settings, library)))
             made = setup(settings, library, outside)
             for lacking in (*silent(settings), *unheard(settings)):
                 log.warning("%s. %s", lacking.problem, lacking.do)

@@ -1,8 +1,9 @@
 """The environment: where secrets come from, and what differs from one machine to the next."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from bot.domain.secret import Secret
 
@@ -33,6 +34,21 @@ class Secrets:
     statuspage: Secret = NOTHING
     pagerduty: Secret = NOTHING
     webhook: Secret = NOTHING
+
+    def all(self) -> list[Secret]:
+        """Each of them, and of an address its password, as it is written there and as it is."""
+        urls = (self.database_url, self.smtp)
+        whole = [getattr(self, each.name) for each in fields(self)]
+        return [each for each in whole if each not in urls] + list(_passwords(urls))
+
+
+def _passwords(urls: Iterable[Secret]) -> Iterator[Secret]:
+    for url in urls:
+        try:
+            password = urlsplit(url.reveal()).password or ""
+        except ValueError:
+            continue
+        yield from (Secret(password), Secret(unquote(password)))
 
 
 class Variables:

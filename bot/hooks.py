@@ -7,7 +7,7 @@ is stored is carried out once, after a crash too, and however often it is delive
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -237,7 +237,10 @@ def _began(given: Mapping[str, str]) -> datetime | None:
         raise _RefusedError(400, "`at` is not an instant like 2026-11-21T10:00:00Z") from error
     if found.tzinfo is None:
         raise _RefusedError(400, "`at` has no time zone; write it like 2026-11-21T10:00:00Z")
-    return found
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise _RefusedError(400, "`at` is beyond all calendars") from error
 
 
 def _open(what: What, given: Mapping[str, str]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 from markupsafe import Markup
 
 from bot.domain import notice_times
@@ -119,6 +119,8 @@ class NoticeTemplates:
             return None, (Problem("template", f"{file}: {error.message or error}"),)
         except (TypeError, ValueError, ArithmeticError) as error:
             return None, (Problem("template", f"{file}: {error}"),)
+        except (RecursionError, MemoryError):
+            return None, (Problem("template", f"{file}: it never comes to an end"),)
         missing = [Problem(name, "it is not known; fill it in") for name in self._gaps]
         words = Words(language, " ".join(subject.split()), _tidy(text), _tidy(page))
         return words, tuple(dict.fromkeys(missing))
@@ -203,10 +205,24 @@ def _tidy(text: str) -> str:
 # --- what templates can use -----------------------------------------------------------------
 
 
+class _Bounded(ImmutableSandboxedEnvironment):
+    """Multiplies numbers alone: a text times a number is as long as anybody likes.
+
+    What is intercepted is not worked out while a template is compiled, either.
+    """
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" or not all(isinstance(each, int | float) for each in (left, right)):
+            raise SecurityError(f"{operator} is for numbers only, and ** for nothing")
+        return super().call_binop(context, operator, left, right)
+
+
 def _environment(
     loader: jinja2.BaseLoader, undefined: type[jinja2.Undefined], *, autoescape: bool
 ) -> jinja2.Environment:
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Bounded(
         loader=loader,
         undefined=undefined,
         autoescape=autoescape,

@@ -15,11 +15,13 @@ from bot.domain.plan import Approval
 from bot.domain.preview_link import Seen
 from bot.domain.units import parse_duration
 from bot.engine.notices import Preview, Publishing
+from bot.files import FileError
 from bot.notice_settings import CadenceDocument, NoticesDocument
-from bot.notice_templates import NoticeTemplates, load
+from bot.notice_templates import NoticeTemplates, builtin, in_folder
 from bot.ports import Publisher
 from bot.publishing import TRANSLATED
 from bot.settings import Settings
+from bot.template_trial import tried
 
 EXPIRES = timedelta(hours=24)
 REMIND = timedelta(hours=1)
@@ -63,7 +65,14 @@ def templates(settings: Settings) -> NoticeTemplates:
 @cache
 def _loaded(folders: tuple[Path, ...]) -> NoticeTemplates:
     """Read once: compiling them takes longer than everything else at a start."""
-    return load(folders)
+    own = {name: text for folder in folders for name, text in in_folder(folder).items()}
+    every = {**builtin(), **own}
+    # All others are made with the base, too.
+    names = every if any(name.startswith("base.") for name in own) else own
+    problems = tried(every, sorted(names))
+    if problems:
+        raise FileError(problems)
+    return NoticeTemplates(every)
 
 
 def writing(document: NoticesDocument, found: NoticeTemplates) -> Writing:

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 import httpx
+import msgspec
 from httpx_aiohttp import AiohttpTransport
 
 from bot import calling, deployers, metrics
@@ -28,6 +29,7 @@ from bot.domain.samples import Reading
 from bot.domain.secret import Secret
 from bot.domain.standup_calendar import Series
 from bot.domain.standup_settings import series_of
+from bot.egress import Guarded, Hosts, guarded_session, hosts_in
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.chores import Listed
 from bot.engine.clock import Clock, SystemClock
@@ -37,6 +39,7 @@ from bot.files import FileError
 from bot.fitting import unfit
 from bot.keeping import RecordBook, VersionKeeper
 from bot.noticing import noticing, templates
+from bot.outbound import github_issues, pagerduty, statuspage
 from bot.outbound.github import GitHub
 from bot.outbound.record_files import RecordFiles
 from bot.outbound.statuspage import Pace
@@ -54,6 +57,9 @@ from commands.context import Names
 
 HTTP_TIMEOUT = 10.0
 """Seconds for a call to a deployer or a metric source."""
+
+_APIS = (github_issues.API, pagerduty.API, statuspage.API)
+"""Where adapters go when the configuration names no other place."""
 
 DEPLOYER_OPTIONS: Mapping[str, type] = {
     name: kind.options for name, kind in deployers.KINDS.items()
@@ -324,11 +330,21 @@ def _told(settings: Settings, place: Place) -> Iterator[None]:
         raise FileError([problem]) from error
 
 
+def hosts_of(settings: Settings, plans: PlanLibrary) -> Hosts:
+    """Where requests may go: the hosts of all addresses in the configuration and the plans."""
+    config = msgspec.to_builtins(settings.config)
+    documents = (plans.get(name).document for name in plans.names())
+    return Hosts(hosts_in([config, *documents, *_APIS]))
+
+
 @asynccontextmanager
-async def real_world() -> AsyncIterator[Outside]:
-    """The clocks, the chance and the network of this machine; the clients are closed at the end."""
+async def real_world(hosts: Hosts | None = None) -> AsyncIterator[Outside]:
+    """The clocks, the chance and the network of this machine; the clients are closed at the end.
+
+    hosts: to which deployers, metric sources and the like may be spoken; None for all.
+    """
     session = new_session()
-    transport = AiohttpTransport(client=aiohttp.ClientSession)
+    transport = Guarded(AiohttpTransport(client=guarded_session), hosts)
     client = httpx.AsyncClient(transport=transport, timeout=HTTP_TIMEOUT, follow_redirects=False)
     chance = random.SystemRandom()
     async with client:

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.domain.signing import sign
+from bot.domain.storable import is_storable
 from bot.engine.intents import Intent
 from bot.telemetry import Telemetry
 
@@ -30,6 +31,9 @@ TOLERANCE = 300
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of a hook or an admin request that are read."""
+
+LONGEST_REFUSAL = 3000
+"""Characters of the answer to a request that was refused, as in Slack."""
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
@@ -163,7 +167,10 @@ class _Doors:
         except _BadBodyError as error:
             return JSONResponse({"error": str(error)}, status_code=error.status)
         answer = await self._parts.admin(intent)
-        return JSONResponse(answer.body, status_code=answer.status)
+        body = dict(answer.body)
+        if answer.status >= 400:  # a refusal quotes what was sent
+            body = {k: v[:LONGEST_REFUSAL] if isinstance(v, str) else v for k, v in body.items()}
+        return JSONResponse(body, status_code=answer.status)
 
     def _admin_intent(self, name: str, body: Any) -> Intent:
         if not isinstance(body, dict) or not all(isinstance(v, str) for v in body.values()):
@@ -218,9 +225,13 @@ async def _read(request: Request) -> bytes:
 
 def _json_of(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        text = body.decode("utf-8-sig")
+        found = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise _BadBodyError("the body is not JSON") from error
+        raise _BadBodyError("the body is not JSON; send an object as UTF-8") from error
+    if "\\u" in text and not is_storable(found):
+        raise _BadBodyError("the body holds half a character or a NUL, which is no text")
+    return found
 
 
 def _no_constant(text: str) -> None:

@@ -21,6 +21,7 @@ from bot.domain.events import (
     Withdrawn,
 )
 from bot.domain.people import Actor
+from bot.domain.policy import DIGEST_SHOWN
 from bot.domain.rollout import Rollout
 from bot.domain.units import parse_duration
 from bot.engine.intents import Intent
@@ -46,6 +47,9 @@ class Given:
 
 Make = Callable[[Rollout, Actor, Given], RolloutEvent]
 
+OUT_OF_DATE = "no digest"
+"""In place of one that a button carries too little of: it could be the beginning of any."""
+
 
 def shown_digest(rollout: Rollout, prefix: str) -> str:
     """The digest of the open request that a button's prefix belongs to.
@@ -59,6 +63,8 @@ def shown_digest(rollout: Rollout, prefix: str) -> str:
 
 
 def _signed(rollout: Rollout, actor: Actor, given: Given) -> RolloutEvent:
+    if given.generation and len(given.digest) < DIGEST_SHOWN:
+        return Signed(actor, OUT_OF_DATE, given.text)
     return Signed(actor, shown_digest(rollout, given.digest), given.text)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bot.domain.policy import ButtonValue, answer_of, decode
+from bot.domain.policy import DIGEST_SHOWN, ButtonValue, answer_of, decode
 from bot.domain.release_types import known_labels, known_types
 from bot.engine.intents import Intent
 from bot.slack.aftercare import DECLINE, DECLINE_FORM, SIGN_OFF, decline_form
@@ -286,7 +286,7 @@ class Desk:
             if rollout is None or request is None or not request.digest.startswith(value.digest):
                 continue
             if request.comment_required and not request.complete:
-                metadata = f"{rollout.id}:{value.digest}"
+                metadata = f"{rollout.id}:{request.digest[:DIGEST_SHOWN]}"
                 return approve_comment(rollout, purpose, metadata)
             return None
         return None

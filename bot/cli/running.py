@@ -1,8 +1,13 @@
 """`serve`, `demo`, `version`: the bot itself, the practice workspace, and which one this is."""
 
 import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from bot.cli.shell import FINE, ProblemError, Shell, UsageError, Verbs
+
+if TYPE_CHECKING:
+    from bot.domain.secret import Secret
 
 DEMO_PORT = 8800
 
@@ -28,7 +33,7 @@ def _serve(args: argparse.Namespace, shell: Shell) -> int:
     from bot.store.migrations import NewerDatabaseError
 
     settings, plans = configured(args, shell)
-    _log()
+    _log(settings.secrets.all())
     try:
         asyncio.run(serve(settings, plans))
     except (FileError, SettingsError, AlreadyRunningError, UnsuitablePlaceError) as error:
@@ -67,12 +72,18 @@ def _version(args: argparse.Namespace, shell: Shell) -> int:
     return FINE
 
 
-def _log() -> None:
+def _log(secrets: Iterable["Secret"] = ()) -> None:
+    """Begin to log. secrets: what no line of it may hold."""
     import logging
+
+    from bot.slack.redaction import SecretFilter
 
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    quiet = SecretFilter(secrets)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(quiet)
     # They tell of every request; what matters of them is told by those who made it.
     for name in ("httpx", "apscheduler", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

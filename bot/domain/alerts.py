@@ -6,7 +6,7 @@ The payload is version 4 of Alertmanager's webhook (`version`, `groupKey`, `trun
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -20,6 +20,9 @@ from bot.domain.reports import literal, snake
 
 VERSION = "4"
 """Of the webhook that is understood."""
+
+MANY = 1_000_000
+"""More alerts than anybody counts."""
 
 CUT_OFF = "alerts_cut_off"
 """The event that stands for alerts which were not sent."""
@@ -102,7 +105,9 @@ def read(body: Any, rules: AlertmanagerDocument) -> Sequence[Alert]:
         raise NotAlertmanagerError("there is no list `alerts`; this is for Alertmanager's webhook")
     version = body.get("version", VERSION)
     if version != VERSION:
-        raise NotAlertmanagerError(f"this is version {version!r} of the webhook, not {VERSION!r}")
+        raise NotAlertmanagerError(
+            f"this is version {repr(version)[:40]} of the webhook, not {VERSION!r}"
+        )
     found = [_alert(each, rules) for each in body["alerts"]]
     return [*found, *_cut_off(body, found)]
 
@@ -172,12 +177,13 @@ def _cut_off(body: Mapping[str, Any], found: Sequence[Alert]) -> Iterator[Alert]
     count = body.get("truncatedAlerts")
     if not isinstance(count, int) or count <= 0 or body.get("status") == "resolved":
         return
-    group = digest_of(body.get("groupKey") or "")[:16]
+    kept_back = f"{min(count, MANY):,}"
+    group = digest_of(str(body.get("groupKey") or ""))[:16]
     placed = {(a.service, a.environment): a for a in found if not a.trouble}
     for (service, environment), alert in placed.items():
         fired = HookFired(
             name=CUT_OFF,
-            detail=f"{count} more of a group were not sent; give the receiver `max_alerts: 0`",
+            detail=f"{kept_back} more of a group were not sent; give the receiver `max_alerts: 0`",
             do=Action.PAUSE.value,
             id=f"{group} {alert.fired.id}",
             at=alert.fired.at,
@@ -195,6 +201,6 @@ def _texts(value: Any) -> Mapping[str, str]:
 def _instant(value: Any) -> datetime | None:
     try:
         found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return found.astimezone(UTC) if found.tzinfo is not None else None
+    except (TypeError, ValueError, OverflowError):  # the last: year 1, east of Greenwich
         return None
-    return found if found.tzinfo is not None else None

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 
 Path = tuple[str | int, ...]
 
+LONGEST_WORD = 100
+"""Characters of a word that are compared with names that are known; no name is as long."""
+
 
 class DocumentError(ValueError):
     """One mistake in a document.
@@ -41,7 +44,7 @@ def format_path(path: Path) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint naming the known word closest to `word`, or all of them when they are few."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:LONGEST_WORD], names, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
     if len(names) <= 12:

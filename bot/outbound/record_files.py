@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.domain.release_log import Entry, VersionItem, merged, minute
 from bot.ports import PermanentError, TemporaryError
@@ -35,7 +36,7 @@ class RecordFiles:
         place = files("templates").joinpath("records")
         texts = {name: place.joinpath(name).read_text("utf-8") for name in names}
         # Not for browsers: markdown as people read it, and JSON whose values are quoted by tojson.
-        made = jinja2.Environment(  # noqa: S701
+        made = ImmutableSandboxedEnvironment(
             loader=jinja2.DictLoader(texts),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

@@ -17,17 +17,23 @@ log = logging.getLogger(__name__)
 
 PATH = "/slack/events"
 
+_ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+"""What Bolt raises over a payload that is not as Slack makes them; our listeners raise nothing."""
+
 
 async def dispatch(app: AsyncApp, payload: Mapping[str, Any]) -> BoltResponse:
     """What the listeners answer to a payload, over HTTP and Socket Mode alike.
 
-    500 when they failed, 404 when nobody listens to its kind.
+    500 when they failed, 404 when nobody listens to its kind, 400 when Bolt can't read it.
     """
-    # The mode says that the body comes as a value: Bolt's own reading of a form goes wrong when
-    # the text of a command has the word "payload" in it.
-    request = AsyncBoltRequest(body=dict(payload), mode="socket_mode")
     try:
+        # The mode says that the body comes as a value: Bolt's own reading of a form goes wrong when
+        # the text of a command has the word "payload" in it.
+        request = AsyncBoltRequest(body=dict(payload), mode="socket_mode")
         answer = await app.async_dispatch(request)
+    except _ODD as error:
+        log.warning("a delivery (%s) could not be read: %r", kind_of(payload), error)
+        return BoltResponse(status=400, body="unreadable")
     except Exception:
         log.exception("a delivery (%s) failed", kind_of(payload))
         return BoltResponse(status=500, body="failed")

@@ -24,6 +24,7 @@ from bot.slack.errors import NO_ENTRY, from_answer, from_transport
 from bot.slack.hearing import Hearing
 from bot.slack.pacing import Pacer
 from bot.slack.redaction import library_logger
+from bot.slack.response_urls import is_slacks
 
 log = logging.getLogger(__name__)
 
@@ -223,7 +224,7 @@ class SlackChat:
 
         An expired response_url is no exception in Slack's client: the status tells.
         """
-        if answer.url and await self._respond(answer):
+        if is_slacks(answer.url, self._web.base_url) and await self._respond(answer):
             return
         if answer.user_id and answer.channel:
             message = Message(answer.channel, answer.text, answer.blocks, answer.thread_ts)

@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.domain.secret import Secret
+from bot.domain.storable import is_storable
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ def _object(text: str) -> dict[str, Any]:
         raise Unreadable("not JSON") from error
     if not isinstance(value, dict):
         raise Unreadable("not a JSON object")
+    if "\\u" in text and not is_storable(value):
+        raise Unreadable("half a character, or a NUL")
     return value
 
 

@@ -245,6 +245,12 @@ def _sorry(what: str, error: Exception) -> str:
     return f"{FAILED} ({error})" if isinstance(error, TemporaryError | PermanentError) else FAILED
 
 
+async def _unreadable(error: Exception) -> BoltResponse:
+    """Bolt could not read a delivery: listeners answer for themselves, whatever happens."""
+    log.warning("a delivery that is not as Slack makes them was refused: %r", error)
+    return BoltResponse(status=400, body="unreadable")
+
+
 def bolt_app(web: AsyncWebClient, identity: Identity, listeners: Listeners) -> AsyncApp:
     """The Bolt app, for HTTP and Socket Mode alike.
 
@@ -270,6 +276,7 @@ def bolt_app(web: AsyncWebClient, identity: Identity, listeners: Listeners) -> A
         ssl_check_enabled=False,
         logger=library_logger(),
     )
+    app.error(_unreadable)
     app.command(_ANY)(listeners.command)
     app.action(_ANY)(listeners.action)
     app.view(_ANY)(listeners.view)

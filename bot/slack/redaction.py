@@ -6,6 +6,12 @@ a response_url that anybody could post to. What remains after a cut says enough 
 
 import logging
 import re
+from collections.abc import Iterable
+
+from bot.domain.secret import Secret
+
+SHORTEST = 8
+"""Characters of a secret that is looked for by itself."""
 
 MOST = 500
 """The longest record of a Slack library, in characters."""
@@ -33,16 +39,30 @@ def without_body(text: str) -> str:
 
 
 class SecretFilter(logging.Filter):
-    """Takes tokens out of every record; for the root handlers."""
+    """Takes tokens out of every record; for the root handlers.
+
+    known: the secrets of this installation, which are found whatever they look like; those of fewer
+    than `SHORTEST` characters are not, since they would be found in ordinary words.
+    """
+
+    def __init__(self, known: Iterable[Secret] = ()) -> None:
+        super().__init__()
+        texts = {secret.reveal().strip() for secret in known}
+        self._known = sorted((t for t in texts if len(t) >= SHORTEST), key=len, reverse=True)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record in place; it always passes."""
-        record.msg, record.args = redact(record.getMessage()), None
+        record.msg, record.args = self._clean(record.getMessage()), None
         if record.exc_info:
             # Formatters use this text as it is, once it is there.
             told = record.exc_text or logging.Formatter().formatException(record.exc_info)
-            record.exc_text = redact(told)
+            record.exc_text = self._clean(told)
         return True
+
+    def _clean(self, text: str) -> str:
+        for secret in self._known:
+            text = text.replace(secret, _MARK)
+        return redact(text)
 
 
 class BodyFilter(logging.Filter):
