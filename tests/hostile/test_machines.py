@@ -70,7 +70,7 @@ class Afternoon(RuleBasedStateMachine):
             self.world.space.faults.clear()
             self.world.outage = ""
             self.look()
-            self.do(self.world.bot.store.transact(audit.verify))  # type: ignore[arg-type]
+            self.do(self.world.bot.store.transact(audit.verify))
             self.do(self.world.advance(seconds=5))
             self.look()
             assert self.world.session.refused == []
@@ -221,7 +221,7 @@ def test_whatever_people_do_nothing_ships_on_one_persons_word(
 
     OnFiles.files = files
     quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         OnFiles,
         settings=settings(
             max_examples=settings().max_examples // 2,

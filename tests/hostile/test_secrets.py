@@ -13,6 +13,7 @@ from bot.cli.running import _log
 from bot.domain.rollout import Phase
 from bot.domain.secret import Secret
 from bot.environment import Secrets
+from bot.practice.workspace import Message
 from bot.slack.redaction import SecretFilter
 from tests.scenarios.world import HOOK_TOKEN, World
 
@@ -69,7 +70,7 @@ async def test_a_planted_secret_is_in_no_log_no_database_and_no_message(
             assert secret not in text, f"{secret} in the {place}"
 
 
-def _messages(world: World) -> list[object]:
+def _messages(world: World) -> list[Message]:
     return [message for kept in world.space.messages.values() for message in kept]
 
 
