@@ -118,7 +118,7 @@ class Afternoon(RuleBasedStateMachine):
     @precondition(lambda self: self.world._delivered)
     @rule()
     def a_copy_arrives(self) -> None:
-        assert self.do(self.world.redeliver()) in {200, 401}
+        assert self.do(self.world.redeliver()) < 500
 
     @rule(other=st.booleans())
     def the_tag_moves(self, other: bool) -> None:
