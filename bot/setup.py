@@ -25,10 +25,11 @@ from bot.domain.calendar import Window
 from bot.domain.documents import DocumentError
 from bot.domain.documents import Path as Place
 from bot.domain.freezes import LowTrafficDocument, freezes, low_traffic
-from bot.domain.samples import Reading
+from bot.domain.samples import Reading, Unknown
 from bot.domain.secret import Secret
 from bot.domain.standup_calendar import Series
 from bot.domain.standup_settings import series_of
+from bot.domain.totals import Total
 from bot.egress import Guarded, Hosts, guarded_session, hosts_in
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.chores import Listed
@@ -43,6 +44,7 @@ from bot.outbound import github_issues, pagerduty, statuspage
 from bot.outbound.github import GitHub
 from bot.outbound.record_files import RecordFiles
 from bot.outbound.statuspage import Pace
+from bot.past import past_of
 from bot.plans import PlanLibrary, library
 from bot.ports import AddressBook, MetricQuery, MetricSource, Outlet, PermanentError
 from bot.postmortems import post_mortem
@@ -310,6 +312,13 @@ class ByKind:
 
     async def read(self, query: MetricQuery, cursor: str, now: datetime) -> Reading:
         """See `MetricSource`. Raises PermanentError when nothing is configured for the kind."""
+        return await self._source(query).read(query, cursor, now)
+
+    async def past(self, query: MetricQuery, since: datetime, until: datetime) -> Total | Unknown:
+        """See `PastSource`. Raises PermanentError as `read` does."""
+        return await past_of(self._source(query), query, since, until)
+
+    def _source(self, query: MetricQuery) -> MetricSource:
         is_probe = query.metric.kind == "probe" or bool(query.metric.outside)
         source = self._probe if is_probe else self._others
         if source is None:
@@ -317,7 +326,7 @@ class ByKind:
             place = f"{query.target.service} {query.target.environment}"
             problem = f"{place} has no `{key}:` to read {query.metric.name} from"
             raise PermanentError(problem, code="not_configured")
-        return await source.read(query, cursor, now)
+        return source
 
 
 @contextmanager

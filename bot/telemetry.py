@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from bot.domain.evidence import Verdict
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.samples import Reading, Unknown
+from bot.domain.totals import Total
+from bot.past import past_of
 from bot.ports import (
     Capabilities,
     Deployer,
@@ -187,3 +189,7 @@ class CountedSource:
                 self._unknown.inc(max(0.0, (now - since).total_seconds()))
             self._silent_since[key] = now
         return reading
+
+    async def past(self, query: MetricQuery, since: datetime, until: datetime) -> Total | Unknown:
+        """See `PastSource`."""
+        return await past_of(self._inner, query, since, until)

@@ -108,6 +108,7 @@ def _data(
     span: tuple[datetime | None, datetime | None],
 ) -> "tuple[Recording, Mapping[Key, str]]":
     from bot.cli import replay_data
+    from bot.domain.bygone import held_against
 
     if args.data:
         return replay_data.from_file(args.data), {}
@@ -118,7 +119,8 @@ def _data(
     if start >= now:
         raise UsageError(f"--from lies ahead; it is {now:%Y-%m-%d %H:%M %Z} now")
     until = min(end or start + _longest(plan), now)
-    return asyncio.run(replay_data.from_source(args, place, plan, (start, until)))
+    before = plan.baseline.window if any(held_against(plan)) else timedelta()
+    return asyncio.run(replay_data.from_source(args, place, plan, (start - before, until)))
 
 
 def _longest(plan: "Plan") -> timedelta:

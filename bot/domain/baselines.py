@@ -7,8 +7,9 @@
 * historical: the old version's own numbers from before the present wave.
 
 The past is what was read of the old version beside the new one, in this release: at least the last
-`window` of it and at most twice that. It is frozen while the old version has no traffic. Where
-there is nothing to compare with, a relative limit stays open.
+`window` of it and at most twice that. It is frozen while the old version has no traffic. A release
+that begins at 100 % has no such past; the `window` before its traffic moved is read for it (see
+`bot.domain.bygone`). Where there is nothing to compare with, a relative limit stays open.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ import msgspec
 
 from bot.domain.conditions import Limit, LimitKind
 from bot.domain.plan import Plan
-from bot.domain.totals import Total, add, averaged
+from bot.domain.totals import Total, add, averaged, empty
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -48,6 +49,16 @@ def remember(past: Past | None, value: Total, now: datetime, window: timedelta) 
     return msgspec.structs.replace(past, newer=newer)
 
 
+class Bygone(msgspec.Struct, frozen=True):
+    """What the old version did before the release, in one metric.
+
+    total: None when it can't be known; `why` says so then.
+    """
+
+    total: Total | None = None
+    why: str = ""
+
+
 class Reference(msgspec.Struct, frozen=True):
     """total: None when there is nothing to compare with; `why` says so then.
 
@@ -72,11 +83,12 @@ def reference(
     concurrent: Total | None,
     past: Mapping[str, Past],
     finals: Finals,
+    bygone: Mapping[str, Bygone] | None = None,
 ) -> Reference:
     """What `limit` on the metric `subject` is held against during a wave (by its id).
 
     concurrent: what the old version has at the same time. finals: the canary's totals of earlier
-    waves, by wave and metric.
+    waves, by wave and metric. bygone: what the old version did before the release, by metric.
     """
     if limit.kind is LimitKind.ABOVE_WAVE:
         return _wave(limit.wave, subject, finals)
@@ -87,14 +99,24 @@ def reference(
         case "previous_wave":
             return _wave(before(plan, wave), subject, finals)
         case "historical":
-            known = past.get(subject)
-            total = None if known is None else known.total
-            if total is None:
-                return Reference(None, why="nothing is known of the old version's past")
-            return Reference(averaged(total), "historical")
+            return _historical(past.get(subject), (bygone or {}).get(subject))
         case _:
             why = "the old version has no traffic any more, and the plan names no fallback"
             return Reference(None, why=why)
+
+
+def _historical(past: Past | None, bygone: Bygone | None) -> Reference:
+    """What was read beside the canary, and before the release while that is less than a window."""
+    total = None if bygone is None else bygone.total
+    beside = None if past is None else past.total
+    if past is not None and beside is not None and not empty(beside):
+        whole = past.older is not None
+        total = beside if whole or total is None else add(total, beside)
+    if total is not None:
+        return Reference(averaged(total), "historical")
+    if bygone is not None:
+        return Reference(None, why=f"the time before the release can't be read: {bygone.why}")
+    return Reference(None, why="nothing is known of the old version's past")
 
 
 def source_of(plan: Plan, wave: str) -> str:

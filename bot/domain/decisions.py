@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from bot.domain import (
+    bygone,
     choosing,
     judging,
     moving,
@@ -21,6 +22,7 @@ from bot.domain import (
 from bot.domain.aftermath import begun, follow
 from bot.domain.approvals import recheck
 from bot.domain.breaches import hook, standing
+from bot.domain.bygone_events import PastRead
 from bot.domain.events import (
     DEPLOYER_EFFECTS,
     AdvanceRequested,
@@ -146,6 +148,8 @@ def _decide(rollout: Rollout, event: RolloutEvent, now: datetime) -> Decision:
             return _trouble(rollout, event, now)
         case Measured():
             return _look(rollout, event, now)
+        case PastRead():
+            return bygone.learnt(rollout, event)
         case Ticked():
             return _tick(rollout, now)
         case Signed() | Rejected() | Withdrawn() | QuarantineReleaseSigned():

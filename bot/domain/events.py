@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from bot.domain.hold_events import HoldsSeen, LineStarted, LineStopped
+from bot.domain.bygone_events import PastRead
+from bot.domain.hold_events import HoldEvent
 from bot.domain.holds import Hold
 from bot.domain.people import THE_BOT, Actor
 from bot.domain.reports import Report, Source
@@ -263,9 +264,7 @@ RolloutEvent = (
     | Rejected
     | Withdrawn
     | ExecutionChecked
-    | HoldsSeen
-    | LineStopped
-    | LineStarted
+    | HoldEvent
     | CheckFailed
     | Prepared
     | WaveApplied
@@ -275,6 +274,7 @@ RolloutEvent = (
     | OpFailed
     | OpDelayed
     | Measured
+    | PastRead
     | Ticked
     | PauseRequested
     | ResumeRequested

@@ -26,3 +26,6 @@ class LineStarted(msgspec.Struct, frozen=True, tag=True):
     """The line runs again; what was paused waits for somebody to resume it."""
 
     actor: Actor
+
+
+HoldEvent = HoldsSeen | LineStopped | LineStarted

@@ -11,7 +11,7 @@ from typing import TypeGuard
 
 import msgspec
 
-from bot.domain.baselines import Past, Reference, reference, remember
+from bot.domain.baselines import Bygone, Past, Reference, reference, remember
 from bot.domain.conditions import Limit
 from bot.domain.evaluation import value_of
 from bot.domain.plan import Metric, Plan
@@ -44,7 +44,8 @@ class Entry(msgspec.Struct, frozen=True):
 class Meter(msgspec.Struct, frozen=True):
     """All that was measured. pace: seconds per point of the sparklines of this wave.
 
-    finals: the canary's totals of the waves that are over. past: see `bot.domain.baselines`.
+    finals: the canary's totals of the waves that are over. past, bygone: see
+    `bot.domain.baselines`.
     """
 
     wave: str = ""
@@ -54,6 +55,7 @@ class Meter(msgspec.Struct, frozen=True):
     baseline: Mapping[str, Entry] = {}
     finals: Mapping[str, Mapping[str, Total]] = {}
     past: Mapping[str, Past] = {}
+    bygone: Mapping[str, Bygone] = {}
 
     def entries(self, track: Track) -> Mapping[str, Entry]:
         return self.canary if track is Track.CANARY else self.baseline
@@ -78,6 +80,7 @@ def begin_wave(meter: Meter, wave_id: str, now: datetime) -> Meter:
         baseline={name: Entry(cursor=e.cursor) for name, e in meter.baseline.items()},
         finals=finals,
         past=meter.past,
+        bygone=meter.bygone,
     )
 
 
@@ -133,6 +136,7 @@ def reference_of(limit: Limit, subject: str, plan: Plan, meter: Meter) -> Refere
         concurrent=entry.total if entry else None,
         past=meter.past,
         finals=meter.finals,
+        bygone=meter.bygone,
     )
 
 

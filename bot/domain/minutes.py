@@ -68,17 +68,14 @@ class Tally(msgspec.Struct, frozen=True):
 
         reference: what the canary is compared with, unless that is read at the same time.
         """
-        ends = minutes.ends_at or began + MINUTE
-        if now < began or ends - now > 2 * MINUTE:  # the clock was put back: don't wait for it
-            ends = now + MINUTE
+        ends = present_end(minutes.ends_at, began, now)
         held = minutes.held.plus(self._read(fresh))
         if now < ends:
             return msgspec.structs.replace(minutes, ends_at=ends, held=held)
         trend = minutes.trend
         if ends - began > WARM_UP:
-            passed = math.floor((now - began) / MINUTE) - 1
-            trend = self._row(trend, held, reference, max(passed, trend.hour * 60))
-        return Minutes(_next(began, now), Sums(), trend)
+            trend = self._row(trend, held, reference, minute_of(trend, began, now))
+        return Minutes(next_end(began, now), Sums(), trend)
 
     def _read(self, fresh: Mapping[Track, Sample | Unknown]) -> Sums:
         ours = self._amounts(fresh.get(Track.CANARY))
@@ -156,7 +153,19 @@ def tally_of(
     return Tally(comparison, metric, question, hold, weight)
 
 
-def _next(began: datetime, now: datetime) -> datetime:
+def present_end(ends_at: datetime | None, began: datetime, now: datetime) -> datetime:
+    """When the present minute ends; of a clock that was put back, a minute from now."""
+    ends = ends_at or began + MINUTE
+    return now + MINUTE if now < began or ends - now > 2 * MINUTE else ends
+
+
+def minute_of(trend: Trend, began: datetime, now: datetime) -> int:
+    """How many full minutes of the wave lie before the one that has just ended."""
+    passed = math.floor((now - began) / MINUTE) - 1
+    return max(passed, trend.hour * 60)
+
+
+def next_end(began: datetime, now: datetime) -> datetime:
     """The next end of a minute on the grid from the wave's start; a short rest is left out."""
     end = began + MINUTE * (math.floor((now - began) / MINUTE) + 1)
     return end + MINUTE if (end - now) * 2 < MINUTE else end

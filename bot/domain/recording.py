@@ -4,8 +4,9 @@ A point holds what a source would have read there: counts since the point before
 recorded data feed the same decisions as live ones.
 """
 
+import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -13,7 +14,9 @@ from typing import Literal
 
 import msgspec
 
-from bot.domain.samples import Buckets, Counts, Gauge, Probe, Track, Value
+from bot.domain.samples import Buckets, Counts, Gauge, Probe, Track, Unknown, Value
+from bot.domain.totals import Level, Total
+from bot.domain.units import format_duration
 
 Kind = Literal["ratio", "quantile", "count", "gauge", "probe"]
 
@@ -22,6 +25,10 @@ Key = tuple[str, Track]
 
 USUAL_STEP = timedelta(seconds=15)
 """The distance of points where there are too few to tell."""
+
+
+HALF = 0.5
+"""The share of a stretch that has to be known for it to be a baseline."""
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -128,3 +135,25 @@ def _buckets(values: list[Buckets]) -> Buckets:
         more = dict(value.cumulative)
         sums = {edge: count + more[edge] for edge, count in sums.items() if edge in more}
     return Buckets(sum(value.total for value in values), tuple(sorted(sums.items())))
+
+
+def past_of(points: Sequence[Point], span: timedelta) -> Total | Unknown:
+    """What the points of a stretch of time come to; of a level, the mean is its value.
+
+    Unknown for good when they are of less than half of `span`: a baseline of a few minutes is too
+    easily one of their accidents.
+    """
+    if not points:
+        return Unknown("nothing was recorded then", mistake=True)
+    known = points[-1].at - points[0].at
+    if known < span * HALF:
+        told = f"only {format_duration(known)} of the {format_duration(span)} are known"
+        return Unknown(told, mistake=True)
+    levels = [point.value.value for point in points if isinstance(point.value, Gauge)]
+    if levels:
+        whole = math.fsum(levels)
+        return Level(whole, len(levels), whole / len(levels))
+    total = summed(tuple(points), points[-1].value)
+    if isinstance(total, Counts | Buckets):
+        return total
+    return Unknown("an answer of a probe has no past", mistake=True)

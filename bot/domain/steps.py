@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from bot.domain.approvals import Request, one_more, open_request, release_digest
+from bot.domain.bygone import asked
 from bot.domain.events import (
     Effect,
     Page,
@@ -109,7 +110,9 @@ def shift(rollout: Rollout, index: int, now: datetime) -> Decision:
         ticks=without_answers(rollout, index),
         drift="",
     )
-    return deploy(start, traffic(start, wave), *show(f"Moving {_wave_words(rollout, index)}."))
+    past = asked(rollout.the_plan, now) if start.touched and not rollout.touched else ()
+    moving = show(f"Moving {_wave_words(rollout, index)}.")
+    return deploy(start, traffic(start, wave), *moving, *past)
 
 
 def without_answers(rollout: Rollout, index: int, *, only_no: bool = False) -> tuple[Tick, ...]:

@@ -77,6 +77,11 @@ def add(old: Total | None, new: Total) -> Total:
             return new
 
 
+def empty(total: Total) -> bool:
+    """Whether a total holds nothing that could be compared."""
+    return (total.n if isinstance(total, Level) else total.total) <= 0
+
+
 def averaged(total: Total) -> Total:
     """The total with a gauge's mean as its value: what a window of gauge samples stands for."""
     if isinstance(total, Level) and total.n:

@@ -11,7 +11,6 @@ A watcher takes every reading exactly once and stays small, however long the wav
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 import msgspec
 
@@ -22,18 +21,18 @@ from bot.domain.evidence import Verdict
 from bot.domain.metering import Meter, reference_of
 from bot.domain.minutes import MINUTE, Minutes, Tally, tally_of
 from bot.domain.plan import Metric, Plan
+from bot.domain.proving import Asking, How, Proof
 from bot.domain.questions import Sums, broken, question_of, side_of
 from bot.domain.samples import Measurement, Sample, Track, Unknown
+from bot.domain.slowness import Slowness
 from bot.domain.totals import Total, add, averaged, flaw, total_of, worst
-from bot.domain.units import format_duration, format_share, parse_duration
+from bot.domain.units import format_duration, parse_duration
 
 MISSING_ROWS = 3
 """So many rows in a row without data make a condition unknown."""
 
 ROW = timedelta(minutes=1)
 """The window of a condition on counts, or with `for`, that names none."""
-
-HOUR = timedelta(hours=1)
 
 
 class Watcher(msgspec.Struct, frozen=True):
@@ -44,9 +43,9 @@ class Watcher(msgspec.Struct, frozen=True):
     runs: rows over the limit in a row; run: what was counted in them. missing: rows without data in
     a row. decided: whether any row could be judged. shown: the newest judged row, for people.
     confirmed: the rows that satisfied the rule are evidence too. elsewhere: the other side was over
-    the same limit in the newest row that was, so that the release is not the cause. minutes: all
-    the minutes so far; proven: since when they show that the limit is broken, by counts or by
-    minutes of a level.
+    the same limit in the newest row that was, so that the release is not the cause. minutes, slow:
+    all the minutes so far; proven: they show that the limit is broken, by counts or by minutes of a
+    level.
     """
 
     window_started_at: datetime
@@ -65,7 +64,8 @@ class Watcher(msgspec.Struct, frozen=True):
     confirmed: bool = False
     elsewhere: bool = False
     minutes: Minutes = Minutes()
-    proven: Literal["", "counts", "levels"] = ""
+    slow: Slowness | None = None
+    proven: How = ""
 
 
 def does(condition: Condition, watcher: Watcher) -> Action:
@@ -166,42 +166,19 @@ def _prove(
     now: datetime,
 ) -> Watcher:
     """Count the minutes, and ask them when one is over."""
-    rule = (window or timedelta()) * rows.needed(window)
-    share, hours = _extent(rows.plan, wave)
-    tally = tally_of(rows.comparison, rows.metric, gate=False, rule=rule or MINUTE, weight=share)
-    if tally is None or watcher.proven:
+    if watcher.proven:
         return watcher
-    moved = _tallied(watcher, tally, rows.against, fresh, now)
-    frozen = None if rows.against.live else rows.against.total
-    same = moved.minutes.trend == watcher.minutes.trend
-    if same or not tally.proves(moved.minutes, frozen, hours, rows.plan.odds_fail):
-        return moved
-    how: Literal["levels", "counts"] = "levels" if tally.levels else "counts"
-    shown = moved.shown if moved.satisfied_at else _proof(moved.minutes, tally, rows.plan.odds_fail)
-    return msgspec.structs.replace(moved, proven=how, shown=shown)
-
-
-def _extent(plan: Plan, wave: str) -> tuple[float | None, int]:
-    """The canary's configured share in a wave, and the hours it may last at most."""
-    index = next((i for i, each in enumerate(plan.waves) if each.id == wave), None)
-    if index is None:
-        return None, 1
-    longest = plan.waves[index].soak * (1 + plan.max_extend)
-    if index + 1 == len(plan.waves):
-        longest = max(longest, plan.keep_previous)
-    return plan.waves[index].traffic / 100, max(1, math.ceil(longest / HOUR))
-
-
-def _proof(minutes: Minutes, tally: Tally, odds: float) -> str:
-    trend = minutes.trend
-    stretch = trend.since_start
-    if tally.levels:
-        return f"worse in {stretch.k:,.0f} of {stretch.n:,.0f} minutes, evidence {odds:,g} to 1"
-    words = "slow ones" if tally.question is not None and tally.question.slow else "bad ones"
-    share = format_share(stretch.k / stretch.n) if stretch.n else "none"
-    return (
-        f"{stretch.k:,.0f} {words} of {stretch.n:,.0f} ({share}) in this wave, "
-        f"evidence {odds:,g} to 1"
+    rule = (window or timedelta()) * rows.needed(window) or MINUTE
+    asking = Asking(rows.comparison, rows.metric, rows.plan, wave, rows.against, rule)
+    began = watcher.anchor or watcher.window_started_at
+    found = asking.prove(Proof(watcher.minutes, watcher.slow), fresh, began, now)
+    told = found.how and not watcher.satisfied_at
+    return msgspec.structs.replace(
+        watcher,
+        minutes=found.minutes,
+        slow=found.slow,
+        proven=found.how,
+        shown=found.shown if told else watcher.shown,
     )
 
 

@@ -184,7 +184,7 @@ class Engine:
         look = RolloutLook(catalogue, clock, options.longest_gap, chat.silent, drawn=options.drawn)
         parts = more(tools)
         starts.update({effect: do for part in parts for effect, do in part.starts.items()})
-        performer = RolloutPerformer(changes, checks, self.posting, starts)
+        performer = RolloutPerformer(changes, checks, self.posting, starts, catalogue)
         locking = LockPerformer(store, clock, self.delivery, presenter, self.holds, self.rollouts)
         ours = (Part(self.rollouts, performer, look), Part(lock_kind(), locking, LockLook()))
         self._parts = {p.kind.name: p for p in (*ours, *parts)}

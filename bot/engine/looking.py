@@ -53,6 +53,18 @@ def _sides(observation: Observation) -> list[Side]:
     return [side for side in (observation.current, observation.candidate) if side is not None]
 
 
+def query_of(
+    rollout: Rollout, place: ServiceTarget, metric: str, track: Track, labels: Mapping[str, str]
+) -> MetricQuery:
+    """What to ask a source about a metric of the plan. labels: see `slots_of`."""
+    named = msgspec.structs.replace(rollout.the_plan.metrics[metric], name=metric)
+    releases = {
+        Track.CANARY: Release(rollout.version, rollout.artifact),
+        Track.BASELINE: Release(rollout.previous, rollout.previous_artifact),
+    }
+    return MetricQuery(named, track, place.target, releases, labels)
+
+
 class _Last(msgspec.Struct, frozen=True):
     measured_at: datetime | None
     monotonic: float
@@ -140,18 +152,13 @@ class RolloutLook:
         self, rollout: Rollout, place: ServiceTarget, labels: Mapping[str, str]
     ) -> Iterator[Awaitable[Measurement]]:
         now = self._clock.now()
-        releases = {
-            Track.CANARY: Release(rollout.version, rollout.artifact),
-            Track.BASELINE: Release(rollout.previous, rollout.previous_artifact),
-        }
         metrics = rollout.the_plan.metrics
         beside = rollout.the_plan.baseline.kind != "previous_wave"
         asked = [*needs(conditions_of(rollout), metrics, baseline=beside)]
         asked += [(name, Track.BASELINE) for name in self._only_drawn(rollout)]
         for name, track in asked:
-            named = msgspec.structs.replace(metrics[name], name=name)
-            if due(named, rollout.meter, track, now):
-                query = MetricQuery(named, track, place.target, releases, labels)
+            query = query_of(rollout, place, name, track, labels)
+            if due(query.metric, rollout.meter, track, now):
                 cursor = rollout.meter.cursor(name, track)
                 yield self._read(place, name, query, cursor)
 

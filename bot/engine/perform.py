@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, assert_never
 
+from bot.domain.bygone import ReadPast
 from bot.domain.events import (
     AskSigners,
     CheckExecution,
@@ -27,6 +28,8 @@ from bot.domain.events import (
     Whisper,
 )
 from bot.domain.people import THE_BOT
+from bot.engine.bygone import TRIED_FOR, PastReader, never
+from bot.engine.catalogue import Catalogue
 from bot.engine.changes import Changes
 from bot.engine.checks import Checks
 from bot.engine.outbox import Patience, Work
@@ -52,18 +55,26 @@ class RolloutPerformer:
     """
 
     def __init__(
-        self, changes: Changes, checks: Checks, posting: Posting, starts: Mapping[type, Start]
+        self,
+        changes: Changes,
+        checks: Checks,
+        posting: Posting,
+        starts: Mapping[type, Start],
+        catalogue: Catalogue,
     ) -> None:
         self._changes = changes
         self._checks = checks
         self._posting = posting
         self._starts = starts
+        self._past = PastReader(catalogue)
 
     async def perform(self, work: Work) -> Sequence[Any]:
         start = self._starts.get(type(work.effect))
         if start is not None:
             await start(work)
             return ()
+        if isinstance(work.effect, ReadPast):
+            return await self._past.read(work.aggregate, work.effect)
         effect: RolloutEffect = work.effect
         match effect:
             case Prepare() | SetTraffic() | Promote() | Retire() | SwitchBack():
@@ -98,6 +109,8 @@ class RolloutPerformer:
                 return Patience(limit=timedelta(minutes=15), cap=timedelta(seconds=15))
             case RunPreflight() | RunCheck():
                 return Patience(limit=timedelta(minutes=2), cap=timedelta(seconds=10))
+            case ReadPast():
+                return Patience(limit=TRIED_FOR, cap=timedelta(seconds=15))
             case RenderCard():
                 return Patience(limit=None)
             case Whisper() | RefreshHomes():
@@ -120,6 +133,8 @@ class RolloutPerformer:
                 return (PreflightFailed(reason),)
             case CheckExecution():
                 return (CheckFailed(reason),)
+            case ReadPast() as asked:
+                return (never(asked, reason),)
             case RunCheck() as check:
                 generation = work.aggregate.generation
                 return (ItemTicked(THE_BOT, check.gate, False, reason, generation),)

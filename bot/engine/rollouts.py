@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping
 from bot.domain.aftermath import Following
 from bot.domain.announcements import DraftNotice
 from bot.domain.approvals import Request
+from bot.domain.bygone import ReadPast
 from bot.domain.decisions import decide
 from bot.domain.duties import EndDuties, StartDuty
 from bot.domain.events import (
@@ -84,7 +85,7 @@ def rollout_kind(
         load=Loader(compile_plan, schema),
         dump=_dump,
         subject=_subject,
-        effects=msgspec.json.Decoder(RolloutEffect | Following),
+        effects=msgspec.json.Decoder(RolloutEffect | Following | ReadPast),
         route=lambda rollout, effect: _route(rollout, effect, card_pace),
         columns=_columns,
         pinned=_pinned,

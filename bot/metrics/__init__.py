@@ -10,7 +10,7 @@ from typing import NamedTuple
 import httpx
 
 from bot.domain.plan_terms import Closed
-from bot.metrics import deployer, probe, prometheus
+from bot.metrics import deployer, probe, prometheus, prometheus_past
 from bot.ports import MetricSource
 
 Factory = Callable[..., MetricSource]
@@ -25,7 +25,7 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[str, Kind] = {
-    "prometheus": Kind(prometheus.PrometheusOptions, prometheus.build),
+    "prometheus": Kind(prometheus.PrometheusOptions, prometheus_past.build),
     "probe": Kind(probe.ProbeOptions, probe.build),
     "deployer": Kind(deployer.DeployerOptions, deployer.build),
 }

@@ -17,7 +17,7 @@ as the baseline is asked for.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
@@ -50,7 +50,7 @@ from bot.metrics.promql import (
     unknown_placeholders,
     without_track,
 )
-from bot.ports import MetricQuery, MetricSource, PermanentError
+from bot.ports import MetricQuery, PermanentError
 
 
 class PrometheusOptions(Closed, frozen=True, kw_only=True, tag="prometheus", tag_field="kind"):
@@ -242,7 +242,7 @@ class Prometheus:
         same = metric_name(selector) == metric_name(whole)
         if same and label_names(selector) <= carried:
             return False
-        anywhere = fill(without_track(text), _names(reading.query))
+        anywhere = fill(without_track(text), names_of(reading.query))
         query = f"count(last_over_time({anywhere}[1d]))"
         if await self._api.query(query, reading.now_ms):
             return True
@@ -303,7 +303,7 @@ class Prometheus:
             raise PermanentError(
                 f"{text}: without {TRACK} canary and baseline are the same numbers", code="no_track"
             )
-        return fill(text.replace(TRACK, matcher), _names(query))
+        return fill(text.replace(TRACK, matcher), names_of(query))
 
     def _sample(self, value: Value, newest: Mapping[str, int], place: Place) -> Sample:
         cursor = msgspec.json.encode(place).decode()
@@ -327,17 +327,6 @@ class Prometheus:
             raise NoAnswerError(f"the newest sample is {age} old")
 
 
-def build(
-    options: PrometheusOptions,
-    *,
-    http: httpx.AsyncClient,
-    secret: str,  # noqa: ARG001 - all sources are built alike
-    now: Callable[[], datetime],  # noqa: ARG001
-) -> MetricSource:
-    """The source for `kind: prometheus`. Raises ValueError for options that can't work."""
-    return Prometheus(options, http)
-
-
 def _decoded(cursor: str) -> Place | None:
     """The place in a cursor; None when there is none, or when another kind of source wrote it."""
     try:
@@ -346,7 +335,8 @@ def _decoded(cursor: str) -> Place | None:
         return None
 
 
-def _names(query: MetricQuery) -> dict[str, str]:
+def names_of(query: MetricQuery) -> dict[str, str]:
+    """What the placeholders of a query stand for."""
     versions = {track: release.version for track, release in query.releases.items()}
     return {
         "candidate": query.labels.get("candidate") or versions.get(Track.CANARY, ""),

@@ -63,11 +63,16 @@ class Recorder:
     """Reads the past of one environment."""
 
     def __init__(
-        self, options: PrometheusOptions, http: httpx.AsyncClient, names: Mapping[str, str]
+        self,
+        options: PrometheusOptions,
+        http: httpx.AsyncClient,
+        names: Mapping[str, str],
+        timeout: float = TIMEOUT,
     ) -> None:
-        """names: what {candidate}, {current}, {service} and {environment} stand for."""
+        """names: what {candidate}, {current}, {service} and {environment} stand for, and {version}
+        when that is the same on both tracks. timeout: seconds for one query."""
         self._options = options
-        self._api = PrometheusApi(options.url, http, TIMEOUT)
+        self._api = PrometheusApi(options.url, http, timeout)
         self._names = names
         self._fresh_ms = round(2000 * parse_duration(options.scrape_interval).total_seconds())
 
@@ -242,7 +247,7 @@ class Recorder:
 
     def _filled(self, track: Track) -> Mapping[str, str]:
         mine = "candidate" if track is Track.CANARY else "current"
-        return {**self._names, "version": self._names.get(mine, "")}
+        return {"version": self._names.get(mine, ""), **self._names}
 
 
 class _EmptyError(Exception):

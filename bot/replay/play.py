@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from bot.domain.approvals import ANY
+from bot.domain.bygone import ReadPast
 from bot.domain.conditions import Condition
 from bot.domain.decisions import begin, decide
 from bot.domain.events import (
@@ -45,6 +46,7 @@ from bot.domain.plan import Plan
 from bot.domain.recording import Recording
 from bot.domain.requests import open_items
 from bot.domain.rollout import BEFORE_TRAFFIC, Phase, Rollout
+from bot.engine.bygone import PastReader
 from bot.engine.catalogue import Catalogue, ServiceTarget
 from bot.engine.changes import seen_in
 from bot.engine.looking import LONGEST_GAP, RolloutLook
@@ -108,6 +110,7 @@ class _Player:
         )
         self._target = target.target
         catalogue = Catalogue(targets={(names.service, names.environment): target})
+        self._past = PastReader(catalogue)
         gap = max(LONGEST_GAP, self._plan.poll * 2)
         self._look = RolloutLook(catalogue, self._clock, gap)
         self._rollout, effects = begin(
@@ -213,6 +216,8 @@ class _Player:
             case Retire():
                 await self._stage.retire(self._target, _release(effect), op)
                 return [Retired(key)]
+            case ReadPast():
+                return await self._past.read(self._rollout, effect)
             case SwitchBack():
                 found = await self._stage.rollback(self._target, _release(effect), op)
                 return [SwitchedBack(key, seen_in(found))]

@@ -3,8 +3,9 @@
 from bisect import bisect_right
 from datetime import datetime
 
-from bot.domain.recording import Recording, Strand, summed
+from bot.domain.recording import Recording, Strand, past_of, summed
 from bot.domain.samples import Reading, Sample, Unknown
+from bot.domain.totals import Total
 from bot.domain.units import format_duration
 from bot.ports import Capabilities, MetricQuery, Observation, Op, Release, Side, Target
 
@@ -78,7 +79,7 @@ class Stage:
 
 
 class Recorded:
-    """Recorded numbers, read as live ones are; implements `MetricSource`.
+    """Recorded numbers, read as live ones are; implements `MetricSource` and `PastSource`.
 
     The cursor is how many points have been taken; what lies before the first reading is history.
     """
@@ -100,6 +101,12 @@ class Recorded:
             return Unknown(f"the newest recorded point is {format_duration(age)} old", cursor)
         fresh = kept.strand.points[int(cursor) if cursor else taken : taken]
         return Sample(summed(fresh, newest.value), newest.at, str(taken))
+
+    async def past(self, query: MetricQuery, since: datetime, until: datetime) -> Total | Unknown:
+        """See `PastSource`: what the recording has of that time."""
+        kept = self._strands.get((query.metric.name, query.track))
+        points = kept.strand.between(since, until) if kept is not None else ()
+        return past_of(points, until - since)
 
 
 class _Kept:

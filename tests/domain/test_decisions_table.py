@@ -6,6 +6,8 @@ from typing import get_args
 import msgspec
 import pytest
 
+from bot.domain.baselines import Bygone
+from bot.domain.bygone_events import PastRead
 from bot.domain.decisions import decide
 from bot.domain.events import (
     DEPLOYER_EFFECTS,
@@ -112,6 +114,7 @@ TABLE: Mapping[type[RolloutEvent], tuple[Phase | str, Row]] = {
     ),
     OpDelayed: (NOTHING, to(STAYS, *OPS)),
     Measured: (NOTHING, to(STAYS, *LOOKED_AT)),
+    PastRead: (NOTHING, to(STAYS, *LOOKED_AT, P.ROLLING_BACK)),
     Ticked: (NOTHING, to(STAYS, P.AWAITING_APPROVAL, P.QUEUED)),
     PauseRequested: (TOLD, to(P.PAUSED, *PAUSABLE)),
     ResumeRequested: (TOLD, {P.PAUSED: P.SOAKING, P.HALTED: P.PREPARING}),
@@ -165,6 +168,7 @@ def make(kind: type[RolloutEvent], rollout: Rollout) -> RolloutEvent:
         OpFailed(key, "shift", "refused"),
         OpDelayed(key, "shift", "no answer", 3),
         counted(0, 10, seen=LIVE if rollout.phase is P.WATCHING else seen(rollout.weight)),
+        PastRead({"error_rate": Bygone(None, "no series")}, NOW, NOW),
         Ticked(),
         PauseRequested(ADA),
         ResumeRequested(ADA),
