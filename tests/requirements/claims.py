@@ -30,7 +30,10 @@ def collect(root: Path = ROOT) -> Claims:
     if not files:
         return {}
     listener = _Listener()
-    quiet = ["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider"]
+    quiet = [
+        "--collect-only",
+        *(f"-pno:{p}" for p in ("terminal", "cacheprovider", "schemathesis")),
+    ]
     quiet += ["-o", "addopts=--strict-markers"]  # the others are about what a terminal shows
     code = pytest.main(
         [*quiet, f"--rootdir={root}", *(str(file) for file in files)], plugins=[listener]
