@@ -30,8 +30,11 @@ for (const fault of validate(text)) console.log(fault.range.start.line + 1, faul
 Json = dict[str, Any]
 
 
-def compose() -> Json:
-    content: Json = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+REPLICAS = "docs/compose.replicas.yaml"
+
+
+def compose(file: str = "compose.yaml") -> Json:
+    content: Json = yaml.safe_load((ROOT / file).read_text("utf-8"))
     return content
 
 
@@ -162,8 +165,9 @@ def test_a_dockerfile_is_read_with_its_comments_and_joined_lines() -> None:
     assert [(each.word, each.rest) for each in stages[0].instructions] == [("RUN", "one two")]
 
 
-def test_the_compose_file_follows_the_specification() -> None:
-    schemas.conform(compose(), "compose")
+@pytest.mark.parametrize("file", ["compose.yaml", REPLICAS])
+def test_the_compose_file_follows_the_specification(file: str) -> None:
+    schemas.conform(compose(file), "compose")
 
 
 def test_a_wrong_compose_file_is_refused() -> None:
@@ -200,6 +204,7 @@ def test_the_bot_has_no_more_power_than_it_needs() -> None:
 def test_the_image_is_named_after_the_version_it_holds() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     assert compose()["services"]["bot"]["image"] == f"countersign:{version}"
+    assert compose(REPLICAS)["services"]["bot1"]["image"] == f"countersign:{version}"
     assert not any(
         service.get("image", "").endswith("latest") for service in compose()["services"].values()
     )
@@ -209,3 +214,33 @@ def test_the_program_listens_where_the_ports_lead() -> None:
     port = IMAGE.environment["COUNTERSIGN_PORT"]
     assert [each.rest for each in IMAGE.all("EXPOSE")] == [port]
     assert compose()["services"]["bot"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_three_replicas_share_a_database_and_are_otherwise_the_bot_of_the_other_file() -> None:
+    one, three = compose()["services"], compose(REPLICAS)["services"]
+    own = {"build", "ports", "volumes", "tmpfs"}
+    shared = {key: value for key, value in one["bot"].items() if key not in own}
+    for name in ("bot1", "bot2", "bot3"):
+        assert {key: value for key, value in three[name].items() if key not in own} == shared
+    assert three["postgres"] == one["postgres"]
+
+
+def test_the_balancer_knows_every_replica_and_is_reached_from_this_machine_alone() -> None:
+    services = compose(REPLICAS)["services"]
+    names = {name for name in services if name.startswith("bot")}
+    text = (ROOT / "docs" / "haproxy.replicas.cfg").read_text("utf-8")
+    for backend in text.split("\nbackend ")[1:]:
+        assert {f"server {name} {name}:3000" for name in names} <= {
+            *map(str.strip, backend.split("\n"))
+        }
+    assert services["balancer"]["volumes"][0].startswith("./docs/haproxy.replicas.cfg:")
+    ports = [each.rpartition(":")[2] for each in services["balancer"]["ports"]]
+    assert ports == [line.split(":")[1] for line in text.split("\n") if "bind :" in line]
+    assert all(each.startswith("127.0.0.1:") for each in services["balancer"]["ports"])
+
+
+@pytest.mark.real
+def test_haproxy_takes_the_configuration_of_the_balancer() -> None:
+    command = [parts.require("haproxy"), "-c", "-f", str(ROOT / "docs" / "haproxy.replicas.cfg")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ def add(verbs: Verbs) -> None:
     demo = verbs.add("demo", "try everything out, without a Slack account", _demo)
     demo.add_argument("--port", type=int, default=DEMO_PORT, help="of the page (%(default)s)")
     demo.add_argument("--no-open", action="store_true", help="don't open the browser")
+    demo.add_argument("--socket", action="store_true", help="deliver in Socket Mode")
     verbs.add("version", "say which version this is", _version, json=True)
 
 
@@ -52,7 +53,7 @@ def _demo(args: argparse.Namespace, _shell: Shell) -> int:
         raise UsageError("--port takes a number from 1 to 65535")
     _log()
     try:
-        asyncio.run(run(args.port, open_browser=not args.no_open))
+        asyncio.run(run(args.port, open_browser=not args.no_open, sockets=args.socket))
     except OSError as error:
         raise ProblemError(
             f"port {args.port} can't be used ({error.strerror or error}); "

@@ -27,6 +27,7 @@ from bot.app import Bot, running
 from bot.ports import Target
 from bot.practice.deployer import PracticeDeployer
 from bot.practice.guard import LoopbackOnly
+from bot.practice.link import Link
 from bot.practice.pages import page_routes
 from bot.practice.shop import ShopModel
 from bot.practice.shop_routes import shop_routes
@@ -45,20 +46,29 @@ GRACE = 1
 
 @dataclass(frozen=True)
 class Keys:
-    """The secrets between the parts; made anew each time, good for nothing else."""
+    """The secrets between the parts; made anew each time, good for nothing else.
+
+    slack_app: "" for HTTP.
+    """
 
     slack_token: str
     slack_secret: str
     deployer: str
+    slack_app: str = ""
 
 
 @asynccontextmanager
-async def open_stage(port: int, folder: Path) -> AsyncIterator[Bot]:
+async def open_stage(port: int, folder: Path, *, sockets: bool = False) -> AsyncIterator[Bot]:
     """Everything running, until the block ends. port: of the page (0 is not allowed).
 
-    Raises OSError when the port is taken.
+    sockets: deliveries go through Socket Mode. Raises OSError when the port is taken.
     """
-    keys = Keys(f"xoxb-{secrets.token_hex(8)}", secrets.token_hex(16), secrets.token_hex(16))
+    keys = Keys(
+        f"xoxb-{secrets.token_hex(8)}",
+        secrets.token_hex(16),
+        secrets.token_hex(16),
+        f"xapp-{secrets.token_hex(8)}" if sockets else "",
+    )
     shop = ShopModel(now=time.time(), randomness=random.SystemRandom())
     traffic = ShopTraffic(shop, now=time.time)
     page = listening(HOST, port)
@@ -70,8 +80,9 @@ async def open_stage(port: int, folder: Path) -> AsyncIterator[Bot]:
             stack.callback(bound.close)
         to_bot = await stack.enter_async_context(httpx.AsyncClient(timeout=10))
         workspace = Workspace.practice(lambda: datetime.now(UTC), keys.slack_token, base_url=base)
+        link = await stack.enter_async_context(_linked(workspace, keys.slack_app))
         standin = slack_app(
-            workspace, bot_url=bot_url, signing_secret=keys.slack_secret, http=to_bot
+            workspace, bot_url=bot_url, signing_secret=keys.slack_secret, http=to_bot, link=link
         )
         deployer = PracticeDeployer(
             {Target(SERVICE, "production"): shop}, secret=keys.deployer, now=time.time
@@ -92,8 +103,24 @@ async def open_stage(port: int, folder: Path) -> AsyncIterator[Bot]:
         outside = await stack.enter_async_context(real_world())
         setup = _setup(keys, base, folder, outside)
         bot = await stack.enter_async_context(running(setup, outside))
+        await bot.slack.first()
         await stack.enter_async_context(served(bot.web, bot_socket, GRACE))
         yield bot
+
+
+@asynccontextmanager
+async def _linked(workspace: Workspace, token: str) -> AsyncIterator[Link | None]:
+    """The WebSockets of Socket Mode; None without a token."""
+    if not token:
+        yield None
+        return
+    workspace.app_token = token
+    link = Link(workspace)
+    await link.start()
+    try:
+        yield link
+    finally:
+        await link.aclose()
 
 
 CONFIG = """\
@@ -135,6 +162,7 @@ def _setup(keys: Keys, base: str, folder: Path, outside: Outside) -> Setup:
         {
             "SLACK_BOT_TOKEN": keys.slack_token,
             "SLACK_SIGNING_SECRET": keys.slack_secret,
+            "SLACK_APP_TOKEN": keys.slack_app,
             "SLACK_API_URL": f"{base}/api/",
             "COUNTERSIGN_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'countersign.db'}",
             "COUNTERSIGN_DEPLOYER_SECRET": keys.deployer,
@@ -155,7 +183,7 @@ def _quiet() -> Iterator[None]:
         about.setLevel(before)
 
 
-async def run(port: int, *, open_browser: bool) -> None:
+async def run(port: int, *, open_browser: bool, sockets: bool = False) -> None:
     """`countersign demo`: until it is interrupted. Raises OSError when the port is taken."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -163,7 +191,7 @@ async def run(port: int, *, open_browser: bool) -> None:
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with _quiet(), tempfile.TemporaryDirectory(prefix="countersign-practice-") as folder:
-        async with open_stage(port, Path(folder)):
+        async with open_stage(port, Path(folder), sockets=sockets):
             url = f"http://{HOST}:{port}"
             print(f"practice workspace ready: {url}", flush=True)  # noqa: T201
             if open_browser:

@@ -35,6 +35,9 @@ OPEN = "apps.connections.open"
 GOODBYE = 2.0
 """Seconds that the closing of a connection may take; a dead one never answers."""
 
+STALLED = "stalled"
+"""Nobody has looked at a connection for longer than it may be silent: the process stood still."""
+
 Take = Callable[[SocketModeRequest], Awaitable[SocketModeResponse | None]]
 """Does what arrived; the acknowledgement, None when there is to be none."""
 
@@ -180,7 +183,7 @@ class Connection:
         self._greeted, self._changed = asyncio.Event(), asyncio.Event()
         self._busy = 0
         self._pong: float | None = None
-        self._heard_at = now()
+        self._heard_at = self._looked_at = now()
         self._fault = ""
         self.asked = ""
         """Slack's reason for wanting this connection replaced, "" while it does not."""
@@ -207,11 +210,14 @@ class Connection:
             return "closed"
         if not self._greeted.is_set():
             return "not greeted yet"
-        pong = self._client.last_ping_pong_time
+        now, pong = self._now(), self._client.last_ping_pong_time
         if pong is not None and pong != self._pong:
-            self._pong, self._heard_at = pong, self._now()
-        if self._now() - self._heard_at > self._pace.silence:
-            return "silent"
+            self._pong, self._heard_at = pong, now
+        if not self._fault and now - self._looked_at > self._pace.silence:
+            self._fault = STALLED
+        elif not self._fault and now - self._heard_at > self._pace.silence:
+            self._fault = "silent"
+        self._looked_at = now
         return self._fault
 
     @property
@@ -243,7 +249,7 @@ class Connection:
     def _told(self, kind: str, message: Mapping[str, Any]) -> None:
         match kind:
             case "hello":
-                self._heard_at = self._now()
+                self._heard_at = self._looked_at = self._now()
                 self._greeted.set()
             case "disconnect":
                 self.asked = str(message.get("reason") or "disconnect")
@@ -254,7 +260,14 @@ class Connection:
         self._changed.set()
 
     async def _deliver(self, _client: object, request: SocketModeRequest) -> None:
-        """Do what arrived, then acknowledge it on the connection that brought it."""
+        """Do what arrived, then acknowledge it on the connection that brought it.
+
+        What waited here while the process stood still is left: whoever did it was told long ago
+        that it failed, and what is done now would come as a surprise.
+        """
+        if why := self.fault():
+            log.warning("what came over a connection that is %s is not done", why)
+            return
         self._heard_at = self._now()
         self._busy += 1
         try:

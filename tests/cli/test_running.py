@@ -42,6 +42,24 @@ def test_the_demo_says_where_it_is_and_ends_quietly(number: signal.Signals) -> N
             demo.kill()
 
 
+def test_the_demo_runs_in_socket_mode_too() -> None:
+    port = free_port()
+    words = ["demo", "--socket", "--port", str(port), "--no-open"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "bot", *words], stdout=subprocess.PIPE, text=True
+    ) as demo:
+        try:
+            assert demo.stdout is not None
+            assert demo.stdout.readline().startswith("practice workspace ready")
+            said = {"person": "mary", "channel": "checkout", "text": "/release help"}
+            answer = httpx.post(f"http://{HOST}:{port}/practice/say", json=said).json()
+            assert answer["ok"], answer
+            demo.send_signal(signal.SIGTERM)
+            assert demo.wait(30) == 0
+        finally:
+            demo.kill()
+
+
 def test_a_taken_port_is_told_with_another_one_to_try() -> None:
     with listening(HOST, 0) as bound:
         port = bound.getsockname()[1]

@@ -29,7 +29,7 @@ from tests.fakes.slack_stage import BASE, SECRET, TOKEN, Json, ManualClock
 
 APP_TOKEN = "xapp-practice"
 SWIFT = Pace(look=0.01, longest_wait=0.01, refused=0.01, drain=10.0)
-"""Waits nowhere, but judges silence as always."""
+"""It waits nowhere, and judges silence as always."""
 
 
 @dataclass
@@ -64,6 +64,12 @@ class Plugged:
 
     async def open_home(self) -> Json:
         return await self.standin.deliveries.open_home(self.space.people["U0ADA"])
+
+    def seconds_pass(self, span: float) -> None:
+        """Time passes, and the connections are looked at all along."""
+        for _ in range(round(span)):
+            self.clock.at += 1
+            self.sockets.state()
 
     async def up(self, greeted: int = 2) -> None:
         """Wait until Slack has greeted so many connections, and both are there."""

@@ -77,13 +77,15 @@ class Logged(PracticeDeployer):
 class Catch:
     """A request that is kept. what: its operation, or "resolve". number: 1 for the next such one.
 
-    lost: "request" keeps it from the deployer, "answer" keeps what the deployer said.
+    lost: "request" keeps it from the deployer, "answer" keeps what the deployer said. port: from
+    which it came, once it is caught.
     """
 
     what: str
     number: int = 1
     lost: Lost = "answer"
     caught: asyncio.Event = field(default_factory=asyncio.Event)
+    port: int = 0
 
 
 class Keeper:
@@ -106,6 +108,7 @@ class Keeper:
             return
         if catch.lost == "answer":
             await self._app(scope, _replayed(body, receive), _nowhere)
+        catch.port = scope["client"][1]
         catch.caught.set()
         # The connection stays open until the bot is gone; then there is nobody to answer.
         await self._over.wait()
@@ -139,7 +142,7 @@ async def _nowhere(_message: Message) -> None:
 
 def _operation(scope: Scope, body: bytes) -> str:
     if scope["method"] == "PUT":
-        return str(msgspec.json.decode(body)["operation"])
+        return str(msgspec.json.decode(body).get("operation", "other"))
     return "resolve" if "/versions/" in scope["path"] else "look"
 
 
