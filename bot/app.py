@@ -26,6 +26,7 @@ from bot.engine import aftercare, chores, duties, incidents, notices, release_re
 from bot.engine.aftercare_work import NAME as AFTERCARE
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import SystemClock
+from bot.engine.declaring import Incidents
 from bot.engine.directory import Home
 from bot.engine.engine import DEFAULTS, Engine, Options, Part, Tools
 from bot.engine.finding import Finder
@@ -108,7 +109,7 @@ class Bot:
             options=msgspec.structs.replace(options, drawn=self.gallery is not None),
         )
         self.finder = Finder(store, self.engine.rollouts)
-        self.incidents = incidents.Incidents(self.engine, self.engine.kind(INCIDENT), setup.means)
+        self.incidents = Incidents(self.engine, self.engine.kind(INCIDENT), setup.means)
         self.notices = notices.Notices(store, self.engine.kind(NOTICE), self.publishing)
         self.desk = Desk(
             Context(
@@ -126,6 +127,7 @@ class Bot:
                 now=outside.clock.now,
                 hooks=setup.hooks,
                 standups=self.standups,
+                address=lambda posted: address(identity.url, posted),
             ),
             respond=self._respond,
             publish_home=self.engine.posting.home,
@@ -168,8 +170,8 @@ class Bot:
         """The kinds of aggregates besides rollouts."""
         made = self.setup
         cards = StandupCards(self.accounts, made.names.standup, made.standup_texts)
-        plan_named = self.setup.plans.get
-        standup, self.standups = standups.part(tools, cards, self.setup.standups, plan_named)
+        incident = IncidentCards(self.accounts, made.names.release, made.names.rollback)
+        standup, self.standups = standups.part(tools, cards, made.standups, made.plans.get)
         return (
             # First: it locks its rows before anybody holds the audit's chain.
             *release_records.parts(tools, self.gallery, self.setup.book),
@@ -177,7 +179,7 @@ class Bot:
             *aftercare.parts(tools, AftercareCards(self.accounts)),
             *chores.parts(tools, ChoreCards(self.accounts)),
             standup,
-            *incidents.parts(tools, IncidentCards(self.accounts), self.setup.means),
+            *incidents.parts(tools, incident, made.means, self.gallery),
             *notices.parts(
                 tools, NoticeCards(self.accounts, self.publishing.preview), self.publishing
             ),

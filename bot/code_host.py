@@ -14,6 +14,14 @@ State = Literal["in_progress", "success", "failure", "inactive"]
 """How a deployment stands, in GitHub's words."""
 
 
+class Review(msgspec.Struct, frozen=True):
+    """What somebody said there about an environment. who: their name there. approved: or not."""
+
+    who: str
+    approved: bool
+    comment: str = ""
+
+
 class CodeHost(Protocol):
     """One host; `repo` is owner/name everywhere. Raises TemporaryError, PermanentError."""
 
@@ -46,6 +54,10 @@ class CodeHost(Protocol):
 
     async def approve(self, repo: str, commit: str, environment: str, comment: str) -> int:
         """Approve what waits for this environment at a commit; how many runs that were."""
+        ...
+
+    async def reviews(self, repo: str, commit: str, environment: str) -> Sequence[Review]:
+        """Who has approved or rejected this environment at a commit, ours among them."""
         ...
 
     async def deployment(

@@ -148,8 +148,10 @@ class Hooks:
                 log.warning("the alert %s is ignored: %s", alert.fired.name, trouble)
                 shown.append(_shown(alert, f"ignored: {trouble}"))
             else:
-                there = live[alert.service, alert.environment]
-                shown.append(_shown(alert, _outcome(alert, there, next(new))))
+                there, fresh = live[alert.service, alert.environment], next(new)
+                if not fresh:
+                    await self._reporting.heard(alert.service, alert.environment, alert.fired)
+                shown.append(_shown(alert, _outcome(alert, there, fresh)))
         reached = sorted(r.id for there in live.values() for r in there)
         return Answer(202 if reached else 200, {"rollouts": reached, "alerts": shown})
 

@@ -1,6 +1,5 @@
 """The draft of a post-mortem: everything that was recorded, and room for what people know."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -8,19 +7,17 @@ from importlib.resources import files
 import jinja2
 
 from bot.domain.incident import Incident
-from bot.domain.incident_words import in_order, lasted, line
+from bot.domain.incident_words import in_order, lasted, line, logs
 from bot.domain.units import format_duration
+from bot.engine.incident_means import Kept
 
 
-def post_mortem(incident: Incident, clocks: str, readings: Sequence[str], now: datetime) -> str:
-    """The draft in the domain's plain text.
-
-    clocks: how long the rollback took, "" without one. readings: what was measured, a line each.
-    """
+def post_mortem(incident: Incident, kept: Kept, now: datetime) -> str:
+    """The draft in the domain's plain text."""
     return _template().render(
         incident=incident,
-        clocks=clocks,
-        readings=readings,
+        kept=kept,
+        logs=logs(incident, now),
         timeline=[line(entry) for entry in in_order(incident)],
         lasted=lasted(incident, now),
     )

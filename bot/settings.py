@@ -19,6 +19,7 @@ from bot.domain.documents import DocumentError, nearest
 from bot.domain.documents import Path as Place
 from bot.domain.freezes import FreezeDocument, LowTrafficDocument, mistakes_in, mistakes_of
 from bot.domain.incident_rules import IncidentsDocument
+from bot.domain.log_links import mistakes_of_logs
 from bot.domain.plan_terms import Closed, Name
 from bot.domain.recurring import RecurringDocument
 from bot.domain.recurring import mistakes_in as recurring_mistakes
@@ -84,13 +85,15 @@ class EnvironmentDocument(Closed, frozen=True, kw_only=True):
     """One place where a service runs.
 
     deployer, metrics: options of a kind that the program knows. probe: the service's health
-    endpoints. allow_by_name: releases whose artifact has no digest may be deployed.
+    endpoints. allow_by_name: releases whose artifact has no digest may be deployed. logs: instead
+    of those of the service.
     """
 
     deployer: Mapping[str, Any]
     metrics: Mapping[str, Any] | None = None
     probe: Mapping[str, Any] | None = None
     allow_by_name: bool = False
+    logs: str = ""
 
 
 class ServiceDocument(Closed, frozen=True, kw_only=True):
@@ -100,7 +103,7 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
     types that have a plan of their own. checks: the programs behind the `check` gates and items of
     plans, as lists of arguments. low_traffic: when few people use it. traffic: expected requests
     to all versions together, by which `plan check` tells gates that can't be settled. dashboards:
-    addresses of those that its plan names.
+    addresses of those that its plan names. logs: the address of its logs, see incidents.md.
     """
 
     plan: str
@@ -110,6 +113,7 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
     low_traffic: LowTrafficDocument | None = None
     traffic: Traffic | Literal[""] = ""
     dashboards: Mapping[Name, Address] = {}
+    logs: str = ""
     environments: Annotated[Mapping[Word, EnvironmentDocument], Meta(min_length=1)]
 
 
@@ -119,6 +123,7 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     schema: Literal[1]
     commands: CommandsDocument = CommandsDocument()
     plans: tuple[str, ...] = ()
+    runbooks: tuple[str, ...] = ()
     channels: ChannelsDocument = ChannelsDocument()
     people: Mapping[Word, PersonDocument] = {}
     roles: Mapping[Name, RoleDocument] = {}
@@ -356,6 +361,10 @@ def _services(config: ConfigDocument, plan_names: Collection[str] | None) -> lis
             errors.append(DocumentError(place, _NO_PLAN.format(service.plan), hint))
         errors += _plans(name, service, plan_names)
         errors += mistakes_of(service.low_traffic, ("services", name, "low_traffic"))
+        errors += mistakes_of_logs(service.logs, ("services", name, "logs"))
+        for environment, each in service.environments.items():
+            where = ("services", name, "environments", environment, "logs")
+            errors += mistakes_of_logs(each.logs, where)
         if not service.channel and not config.channels.default:
             hint = "add `channel` here, or `default` under `channels`"
             errors.append(DocumentError(("services", name), "its cards have no channel", hint))

@@ -30,11 +30,12 @@ from bot.domain.secret import Secret
 from bot.domain.standup_calendar import Series
 from bot.domain.standup_settings import series_of
 from bot.domain.totals import Total
+from bot.domain.units import parse_duration
 from bot.egress import Guarded, Hosts, guarded_session, hosts_in
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.chores import Listed
 from bot.engine.clock import Clock, SystemClock
-from bot.engine.incident_work import Means
+from bot.engine.incident_means import Means
 from bot.engine.notices import Publishing
 from bot.files import FileError
 from bot.fitting import unfit
@@ -49,7 +50,7 @@ from bot.plans import PlanLibrary, library
 from bot.ports import AddressBook, MetricQuery, MetricSource, Outlet, PermanentError
 from bot.postmortems import post_mortem
 from bot.publishing import NOBODY, Reach, outlets
-from bot.runbooks import read_runbooks
+from bot.runbooks import runbooks
 from bot.settings import Environment, Settings, load_settings
 from bot.slack.client import new_session
 from bot.slack.standup_texts import StandupTexts
@@ -125,6 +126,7 @@ def load(
     check(settings, plans)
     templates(settings)
     standup_texts(settings)
+    runbooks(settings)
     return settings, plans
 
 
@@ -164,10 +166,12 @@ def _means(settings: Settings, outside: Outside) -> Means:
     """By what incidents are handled."""
     return Means(
         rules=settings.config.incidents,
-        runbooks=read_runbooks(),
+        runbooks=runbooks(settings),
         pager=calling.pager(settings, outside.http, outside.clock),
         tickets=calling.tickets(settings, outside.http, outside.clock),
         draft=post_mortem,
+        silent_after=parse_duration(settings.config.hooks.alertmanager.silent_after),
+        release=settings.config.commands.release,
     )
 
 
@@ -275,6 +279,7 @@ def _target(
         low_traffic=_quiet(of.low_traffic, ("services", service, "low_traffic")),
         keeper=deployer if isinstance(deployer, VersionKeeper) else None,
         dashboards=of.dashboards,
+        logs=of.environments[name].logs or of.logs,
     )
 
 

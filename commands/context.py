@@ -14,15 +14,16 @@ from bot.domain.plan import Plan
 from bot.domain.rollout import Phase, Rollout
 from bot.engine.aftercare import Aftercares
 from bot.engine.catalogue import Catalogue, ServiceTarget
+from bot.engine.declaring import Incidents
 from bot.engine.directory import Directory, Refusal
 from bot.engine.engine import Engine
 from bot.engine.finding import Finder
-from bot.engine.incidents import Incidents
 from bot.engine.intents import Intent
 from bot.engine.notices import Notices
 from bot.engine.standups import Holding
 from bot.engine.subscribers import Subscribers
 from bot.engine.transitions import TargetBusyError
+from bot.ports import Posted
 from bot.slack.replies import Reply
 from commands.parser import Grammar, Parsed
 
@@ -74,7 +75,7 @@ class Context:
     """Everything a verb may use.
 
     plan_named: a plan by its name, raising KeyError. plan_names: all that can be asked for.
-    now: the present instant.
+    now: the present instant. address: of a message, "" where it is not known.
     """
 
     engine: Engine
@@ -91,6 +92,7 @@ class Context:
     now: Callable[[], datetime]
     hooks: HooksDocument
     standups: Holding
+    address: Callable[[Posted], str] = lambda _posted: ""
 
     async def actor(self, intent: Intent) -> Actor:
         """Who asks, with the roles known for certain now. Raises Refuse."""

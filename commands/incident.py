@@ -28,6 +28,7 @@ from bot.slack.incidents import ACK, COMMAND, DECLARE, REOPEN, RESOLVE, STEP, UP
 from bot.slack.modals import filled_in
 from bot.slack.phases import token
 from bot.slack.replies import Reply
+from commands import incident_dialog
 from commands.context import Call, Context, Refuse, Verb, unknown
 from commands.incident_parts import (
     happen,
@@ -77,24 +78,12 @@ def _of_button(intent: Intent, actor: Actor) -> tuple[str, AnyIncidentEvent]:
 
 async def form(context: Context, intent: Intent) -> Mapping[str, Any] | None:
     """The dialog that a command or a button opens, None when there is none."""
-    if intent.kind == "action":
+    if intent.kind == "action" and intent.name in DIALOGS:
         incident = await context.incidents.find(intent.value)
         if incident is None or not incident.open:
             return None
         return forms.news(incident) if intent.name == UPDATE else forms.over(incident)
-    catalogue = context.catalogue
-    here = catalogue.services_in(intent.channel) or catalogue.services()
-    if not here:
-        return None
-    environments = sorted({e for service in here for e in catalogue.environments(service)})
-    return forms.declare(
-        forms.DeclareForm(
-            services=[(name, name) for name in here],
-            environments=[(name, name) for name in environments],
-            environment="production" if "production" in environments else "",
-            metadata=intent.channel,
-        )
-    )
+    return await incident_dialog.declare_form(context, intent)
 
 
 async def filled(context: Context, intent: Intent) -> Reply | None:
@@ -104,17 +93,7 @@ async def filled(context: Context, intent: Intent) -> Reply | None:
     actor = await context.actor_for_falling(intent)
     match intent.name:
         case "incident_declare":
-            target = context.target(fields.get("service", ""), fields.get("environment", ""), "")
-            opened = Opened(
-                id=new_id(intent.id),
-                service=target.service,
-                environment=target.environment,
-                title=title_of(fields.get("title", "")),
-                severity=severity_of(fields.get("severity", "")) or Severity.MAJOR,
-                began_at=intent.received_at,
-                actor=actor,
-                text=text,
-            )
+            opened = incident_dialog.opened(context, intent, actor)
             return _declared(context, await context.incidents.declare(opened))
         case "incident_news":
             news = Updated(actor, text, fields.get("state", ""), fields.get("severity", ""))
@@ -159,6 +138,7 @@ async def _declare(call: Call) -> Reply:
         title=title,
         severity=severity,
         began_at=when(call.parsed.get("since"), intent.received_at),
+        affected=call.parsed.get("affected"),
         actor=await context.actor_for_falling(intent),
     )
     return _declared(context, await context.incidents.declare(opened))
@@ -268,7 +248,12 @@ VERBS: Sequence[Verb] = (
         _declare,
         Grammar(
             (Argument("what", "how bad, which service, what is wrong", required=True, rest=True),),
-            (_SEVERITY, _ENV, Option("since", "since when, like 14:05 (UTC) or 10m")),
+            (
+                _SEVERITY,
+                _ENV,
+                Option("since", "since when, like 14:05 (UTC) or 10m"),
+                Option("affected", "who notices it"),
+            ),
         ),
         aliases=("open",),
     ),

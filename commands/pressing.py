@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from bot.engine.intents import Intent
-from commands import chores, incident, notice_forms, responding, standup
+from commands import chores, incident, incident_dialog, notice_forms, responding, standup
 from commands.context import Context
 
 _TAKERS: Sequence[tuple[Callable[[str], bool], Callable[[Context, Intent], Awaitable[None]]]] = (
     (responding.BUTTONS.__contains__, responding.pressed),
     (chores.BUTTONS.__contains__, chores.pressed),
     (incident.BUTTONS.__contains__, incident.pressed),
+    (incident_dialog.OPENS.__contains__, incident_dialog.pressed),
     (standup.is_button, standup.pressed),
     (notice_forms.BUTTONS.__contains__, notice_forms.pressed),
 )
@@ -29,7 +30,7 @@ def form_behind(context: Context, intent: Intent) -> Awaitable[Mapping[str, Any]
     """The form that a click or a command opens there; None when it is none of theirs."""
     if intent.kind == "action" and standup.is_button(intent.name):
         return standup.form(context, intent)
-    if intent.kind == "action" and intent.name in incident.DIALOGS:
+    if intent.kind == "action" and intent.name in {*incident.DIALOGS, *incident_dialog.OPENS}:
         return incident.form(context, intent)
     return notice_forms.form(context, intent) if notice_forms.opens(context, intent) else None
 

@@ -108,7 +108,8 @@ async def examine(
         findings += await targets.target(place, wanted[place.plan], outside.clock.now)
     findings += await code(settings, catalogue, wanted)
     findings += await notices.ways_out(settings, made.publishers(NOBODY))
-    findings += incidents.calling(settings)
+    findings += incidents.calling(settings, wanted)
+    findings += incidents.steps(made.means.runbooks, wanted)
     return [*findings, *outlook(settings, plans)]
 
 

@@ -20,6 +20,12 @@ def passed_over(plan: Plan) -> Iterator[DocumentError]:
             "is not acted upon: the card is kept up to date by itself, with legal buttons",
             "set `poll` for how fresh its numbers are",
         )
+    if plan.sections.version.tag_message and not plan.sections.branches:
+        yield DocumentError(
+            ("version", "tag_message"),
+            "sets no tag: without `branches` nobody says which commit a version is",
+            "add `branches: {production: main}`, or set the tag before the release",
+        )
     for part, words in plan.sections.version.increment.items():
         if pace_of(words) is None:
             known = nearest(words, PACES) or f"write {', '.join(PACES)}, or a duration like 6w"

@@ -15,7 +15,7 @@ from bot.domain.conditions import Action
 from bot.domain.events import HookFired
 from bot.domain.people import BOT, Actor
 from bot.domain.plan import digest_of
-from bot.domain.plan_terms import Closed, Name
+from bot.domain.plan_terms import Closed, Duration, Name
 from bot.domain.reports import literal, snake
 
 VERSION = "4"
@@ -50,6 +50,7 @@ class AlertmanagerDocument(Closed, frozen=True, kw_only=True):
     environment: of alerts without that label. services, environments: the names that alerts use ->
     the names here. levels: a severity -> how bad it is. alerts: what an alert does, by its name;
     severities: by its severity. Without either, what is critical pauses and the rest is said.
+    silent_after: how long nothing is heard of one that fires, before a person is asked.
     """
 
     labels: LabelsDocument = LabelsDocument()
@@ -59,6 +60,7 @@ class AlertmanagerDocument(Closed, frozen=True, kw_only=True):
     levels: Mapping[str, Level] = {}
     alerts: Mapping[str, Action] = {}
     severities: Mapping[str, Action] = {}
+    silent_after: Duration = "6h"
 
 
 class HooksDocument(Closed, frozen=True, kw_only=True):

@@ -85,7 +85,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     known. called: how many of the escalation have been called. ack_due_at: when the next is.
     update_due_at: when people should hear of it again. fixed_at: when the traffic was back. roles:
     part -> person. steps: of the runbook. ticket, ticket_link: of the ticket. said: the newest word
-    on how it stands, said_at.
+    on how it stands, said_at. affected: who notices it, as people put it. logs: see
+    `bot.domain.log_links`.
     """
 
     id: str
@@ -120,6 +121,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     runbook: str = ""
     steps: tuple[StepState, ...] = ()
     links: tuple[str, ...] = ()
+    affected: str = ""
+    logs: str = ""
     ticket: str = ""
     ticket_link: str = ""
     actions: tuple[ActionItem, ...] = ()
@@ -350,6 +353,10 @@ class DraftPostMortem(Effect, frozen=True):
     """Write the post-mortem from what was recorded."""
 
 
+class ShowPicture(Effect, frozen=True):
+    """Post the picture of its release under the card, where pictures can be shown."""
+
+
 class PostMortemDone(Effect, frozen=True):
     """The clock of the release's plan for the post-mortem stops."""
 
@@ -372,6 +379,7 @@ IncidentEffect = (
     | ReportIncident
     | DraftPostMortem
     | PostMortemDone
+    | ShowPicture
     | ShowPostMortem
     | DraftNotice
     | Page

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot.domain.incident import Entry, Incident
+from bot.domain.log_links import filled
 from bot.domain.units import format_duration
 
 LATEST = datetime.max.replace(tzinfo=UTC)
@@ -35,6 +36,18 @@ def line(entry: Entry) -> str:
 def lasted(incident: Incident, now: datetime) -> str:
     """For how long people have noticed, or had noticed."""
     return format_duration((incident.resolved_at or now) - incident.began_at)
+
+
+def logs(incident: Incident, now: datetime) -> str:
+    """The address of the logs from its beginning to its end, or to now; "" where none is known."""
+    return filled(
+        incident.logs,
+        service=incident.service,
+        environment=incident.environment,
+        version=incident.version,
+        began_at=incident.began_at,
+        ended_at=incident.resolved_at or now,
+    )
 
 
 def facts(incident: Incident) -> Mapping[str, str]:

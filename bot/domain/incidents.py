@@ -39,6 +39,7 @@ from bot.domain.incident import (
     RoleTaken,
     RunbookChosen,
     ShowIncident,
+    ShowPicture,
     ShowRunbook,
     State,
     StepTicked,
@@ -274,7 +275,7 @@ def _resolved(incident: Incident, event: Resolved, now: datetime) -> Decision:
     effects += _pager(incident, "resolve", text)
     effects += [ReportIncident(False, incident.severity), *_draft(over)]
     if due is not None:
-        effects.append(DraftPostMortem())
+        effects += [DraftPostMortem(), *([ShowPicture()] if incident.rollout_id else ())]
     elif incident.ticket:
         effects.append(CloseTicket(text))
     return over, effects

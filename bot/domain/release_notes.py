@@ -17,12 +17,14 @@ _UNSAID = frozenset({"chore", "ci", "test", "build", "style", "docs"})
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """at: when it was committed, aware, UTC. summary: the first line of its message."""
+    """at: when it was committed, aware, UTC. summary: the first line of its message. merge: it only
+    brings others together."""
 
     sha: str
     at: datetime
     summary: str
     author: str = ""
+    merge: bool = False
 
 
 def changes(commits: Iterable[Commit]) -> Mapping[str, tuple[str, ...]]:

@@ -29,6 +29,7 @@ from bot.engine.changes import seen_in
 from bot.engine.checks import run_check
 from bot.engine.engine import Tools
 from bot.engine.outbox import NotYetError, Patience, Work
+from bot.engine.standup_incidents import recoveries
 from bot.ports import (
     Message,
     MetricQuery,
@@ -113,7 +114,7 @@ class AftercareLook:
                 aftercares.rollbacks(conn, care),
                 tuple(reports.standing(conn, *place)),
                 tuple(reports.since(conn, *place, care.created_at)),
-                tuple(reports.recoveries(conn, *place, care.created_at)),
+                tuple(recoveries(conn, place, care.created_at)),
                 duties.late(conn, care.id),
             )
 

@@ -26,7 +26,7 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     {artifact} are filled in. allow_by_name: releases whose artifact has no digest may be deployed.
     define: metrics that are measured in another way here than the plan says. low_traffic: when few
     people use it. outside: there are checks from outside. keeper: who keeps a list of versions
-    there. dashboards: name -> its address.
+    there. dashboards: name -> its address. logs: see `bot.domain.log_links`.
     """
 
     service: str
@@ -43,6 +43,7 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     outside: bool = True
     keeper: VersionKeeper | None = None
     dashboards: Mapping[str, str] = {}
+    logs: str = ""
 
     @property
     def target(self) -> Target:

@@ -1,14 +1,15 @@
 """Who does the effects of incidents: the card and its thread, who is called, pager and tickets."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Protocol, assert_never
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, assert_never
 
 import msgspec
 from sqlalchemy import Connection
 
 from bot.domain.announcements import DraftNotice
 from bot.domain.calling import Call, Ticket, TicketOrder
+from bot.domain.charts import Chart
 from bot.domain.events import HookFired, Page, Whisper
 from bot.domain.incident import (
     CallOut,
@@ -22,26 +23,28 @@ from bot.domain.incident import (
     PostMortemDone,
     ReportIncident,
     ShowIncident,
+    ShowPicture,
     ShowPostMortem,
     ShowRunbook,
     TellIncident,
     TellRelease,
     TicketOpened,
 )
-from bot.domain.incident_rules import IncidentsDocument
-from bot.domain.incident_words import called, in_order, line, named
+from bot.domain.incident_words import called, in_order, line, logs, named
 from bot.domain.plain import plain
 from bot.domain.reports import Report
 from bot.domain.response import clocks
-from bot.domain.runbooks import Runbooks
 from bot.engine import transitions
 from bot.engine.duties import response_kind
 from bot.engine.engine import Tools
+from bot.engine.incident_means import IncidentPresenter, Kept, Means
 from bot.engine.kinds import AnyKind, Route
 from bot.engine.outbox import NotYetError, Patience, Work
+from bot.engine.release_records import Charts, Showing, record_kind
 from bot.engine.rollouts import CARD_PACE
 from bot.engine.wellbeing import kept_words
-from bot.ports import Message, Pager, Tickets
+from bot.keeping import Gallery
+from bot.ports import Message
 from bot.store.queries import records, reports, rollouts
 
 NAME = "incident"
@@ -50,44 +53,6 @@ NAME = "incident"
 def card_key(incident_id: str) -> str:
     """The key of the one card of an incident."""
     return f"card:{NAME}:{incident_id}"
-
-
-class IncidentPresenter(Protocol):
-    """From incidents to messages: pure functions, no I/O."""
-
-    def card(self, incident: Incident, now: datetime) -> Message:
-        """The one living message of an incident."""
-        ...
-
-    def runbook(self, incident: Incident) -> Message:
-        """Its steps; the engine puts it under the card."""
-        ...
-
-    def post_mortem(self, incident: Incident) -> Message:
-        """The draft; the engine puts it under the card."""
-        ...
-
-    def line(self, text: str) -> Message:
-        """One line of its log."""
-        ...
-
-    def call(self, incident: Incident, text: str, channel: str, permalink: str) -> Message:
-        """Something that somebody must look at now, in a channel or directly."""
-        ...
-
-
-Draft = Callable[[Incident, str, Sequence[str], datetime], str]
-"""Writes a post-mortem: of an incident, its rollback's clocks, what was measured, and when."""
-
-
-class Means(msgspec.Struct, frozen=True, kw_only=True):
-    """By what incidents are handled. pager: None where nobody is paged but in the chat."""
-
-    rules: IncidentsDocument = IncidentsDocument()
-    runbooks: Runbooks = {}
-    pager: Pager | None = None
-    tickets: Tickets | None = None
-    draft: Draft | None = None
 
 
 def route(incident: Incident, effect: Any) -> Route:
@@ -112,8 +77,16 @@ def route(incident: Incident, effect: Any) -> Route:
 class IncidentPerformer:
     """Implements `bot.engine.outbox.Performer`."""
 
-    def __init__(self, tools: Tools, presenter: IncidentPresenter, means: Means) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        presenter: IncidentPresenter,
+        means: Means,
+        gallery: Gallery | None = None,
+    ) -> None:
         self._tools = tools
+        self._gallery = gallery
+        self._charts = Charts(tools.store, tools.rollouts, record_kind())
         self._presenter = presenter
         self._means = means
         self._delivery = tools.delivery
@@ -135,6 +108,8 @@ class IncidentPerformer:
                 await self._delivery.reply(message, under, "thread", work, broadcast=False)
             case ShowPostMortem():
                 await self._reply(work, self._presenter.post_mortem(work.aggregate), False)
+            case ShowPicture():
+                await self._show_picture(work)
             case Page():
                 await self._page(work, effect.text)
             case CallOut():
@@ -292,17 +267,39 @@ class IncidentPerformer:
         draft, incident = self._means.draft, work.aggregate
         if draft is None:
             return ()
-        clocks, readings = await self._tools.store.transact(lambda conn: self._kept(conn, incident))
-        return (Drafted(draft(incident, clocks, readings, self._tools.clock.now())),)
+        kept = await self._tools.store.transact(lambda conn: self._kept(conn, incident))
+        made = await self._chart(incident)
+        if made is not None:
+            link = await self._link(work)
+            kept = msgspec.structs.replace(kept, picture=made.said, picture_link=link)
+        return (Drafted(draft(incident, kept, self._tools.clock.now())),)
 
-    def _kept(self, conn: Connection, incident: Incident) -> tuple[str, Sequence[str]]:
+    async def _chart(self, incident: Incident) -> Chart | None:
+        """The picture of its release, None where none can be shown or nothing was measured."""
+        if self._gallery is None or not incident.rollout_id:
+            return None
+        try:
+            return await self._charts.of(incident.rollout_id)
+        except transitions.NotFoundError:
+            return None
+
+    async def _show_picture(self, work: Work) -> None:
+        made = await self._chart(work.aggregate)
+        if made is None or self._gallery is None:
+            return
+        under = await self._card(work)
+        message = Message(under.channel, made.said, thread_ts=under.ts)
+        await Showing(self._tools, self._gallery, work).show(made, work.aggregate.id, message)
+
+    def _kept(self, conn: Connection, incident: Incident) -> Kept:
         """The clocks of its rollback, and what its release measured last."""
         took = ""
         if incident.origin == "rollback":
             response = _one(conn, self._responses, incident.about)
             took = clocks(response) if response is not None else ""
         rollout = _one(conn, self._tools.rollouts, incident.rollout_id)
-        return took, kept_words(rollout, 0, 0)[1].splitlines()[1:] if rollout is not None else ()
+        lines = kept_words(rollout, 0, 0)[1].splitlines()[1:] if rollout is not None else ()
+        return Kept(took, tuple(lines))
 
     # --- when it goes wrong -----------------------------------------------------------------
 
@@ -310,6 +307,8 @@ class IncidentPerformer:
         match work.effect:
             case ShowIncident() | ShowRunbook() | ReportIncident():
                 return Patience(limit=None)
+            case ShowPicture():
+                return Patience(limit=timedelta(hours=1), cap=timedelta(minutes=5))
             case PageOut():
                 return Patience(limit=timedelta(hours=1), cap=timedelta(seconds=15))
             case Whisper():
@@ -355,6 +354,7 @@ def ticket_of(incident: Incident, link: str) -> TicketOrder:
     lines = [
         f"{named(incident)}: {called(incident)}.",
         f"Work on it goes on here: {link}" if link else "",
+        f"Logs: {found}" if (found := logs(incident, incident.created_at)) else "",
         "",
         *(f"* {line(entry)}" for entry in in_order(incident)),
     ]

@@ -1,7 +1,5 @@
 """Incidents as a kind of aggregate: how they are opened, and what is captured of their release."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +10,6 @@ from sqlalchemy import Connection, RowMapping
 from bot.domain import incidents
 from bot.domain.aftermath import detection
 from bot.domain.duties import POST_MORTEM, DutyMet
-from bot.domain.events import HookFired
 from bot.domain.incident import (
     COMMANDER,
     Captured,
@@ -28,36 +25,39 @@ from bot.domain.rollout import Phase, Rollout
 from bot.domain.runbooks import Runbooks, chosen, steps_of
 from bot.engine import duties, transitions
 from bot.engine.catalogue import Catalogue
-from bot.engine.engine import Engine, Part, Tools
+from bot.engine.engine import Part, Tools
 from bot.engine.incident_looking import IncidentLooker
-from bot.engine.incident_work import NAME, IncidentPerformer, IncidentPresenter, Means, route
+from bot.engine.incident_means import IncidentPresenter, Means
+from bot.engine.incident_work import NAME, IncidentPerformer, route
 from bot.engine.kinds import Kind, Subject
 from bot.engine.outbox import Work
+from bot.engine.silent_alerts import SilentAlerts
+from bot.keeping import Gallery
 from bot.store.queries import duties as duty_rows
 from bot.store.queries import incidents as rows
-from bot.store.queries import rollouts
 from bot.store.tables import incident as table
 
 IncidentKind = Kind[Incident, Any]
-
-LONGEST_TITLE = 150
-_LEVELS = {"critical": Severity.CRITICAL, "warning": Severity.MAJOR}
 
 _CAPTURED = frozenset(Phase) - {Phase.JUDGING, Phase.SOAKING}
 """Phases of a release whose beginning is a line in the timeline."""
 
 
-def parts(tools: Tools, presenter: IncidentPresenter, means: Means) -> Sequence[Part]:
-    """The part of an engine that carries incidents on."""
+def parts(
+    tools: Tools, presenter: IncidentPresenter, means: Means, gallery: Gallery | None = None
+) -> Sequence[Part]:
+    """The part of an engine that carries incidents on. gallery: where pictures can be shown."""
     kind = incident_kind()
+    silent = SilentAlerts(tools, kind, presenter, means.silent_after, means.release)
     opening = Opening(kind, tools.catalogue, means.rules, means.runbooks)
     return (
         Part(
             kind,
-            IncidentPerformer(tools, presenter, means),
+            IncidentPerformer(tools, presenter, means, gallery),
             IncidentLooker(tools.store),
             {PostMortemDone: _Held(tools).done},
             follow=Follower(kind, opening).follow,
+            beat=silent.beat,
         ),
     )
 
@@ -116,7 +116,11 @@ class _Held:
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known when an incident is opened. began_at: when it began to be bad."""
+    """What is known when an incident is opened. began_at: when it began to be bad.
+
+    version: the one that people suspect, rollout_id: the release that they looked at. affected:
+    who notices it.
+    """
 
     id: str
     service: str
@@ -129,6 +133,9 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor = THE_BOT
     text: str = ""
     links: tuple[str, ...] = ()
+    version: str = ""
+    rollout_id: str = ""
+    affected: str = ""
 
 
 class Opening:
@@ -153,16 +160,28 @@ class Opening:
         now: datetime,
         rollout: Rollout | None = None,
         *,
+        measured: Rollout | None = None,
         loud: bool = True,
     ) -> Incident:
         """Open one, in this unit of work; the one with this id stays as it is.
 
-        rollout: the release that it came with.
+        rollout: the release that it came with; measured: the same as it was when it was judged.
         """
         made = self._made(opened, now, rollout)
         first, effects = incidents.begin(made, now, loud=loud)
         created = transitions.create(conn, self._kind, first, effects, now, actor=opened.actor)
-        return created.after
+        judged = measured or rollout
+        if judged is None or not created.changed:
+            return created.after
+        return self._keep_readings(conn, created.after, judged, now)
+
+    def _keep_readings(
+        self, conn: Connection, made: Incident, rollout: Rollout, now: datetime
+    ) -> Incident:
+        """What its release measured last stands in the timeline, whatever the source forgets."""
+        for text in _readings(rollout):
+            made = transitions.apply(conn, self._kind, made.id, Captured(text, now), now).after
+        return made
 
     def _made(self, opened: Opened, now: datetime, rollout: Rollout | None) -> Incident:
         plan = rollout.the_plan.sections.incident if rollout is not None else None
@@ -176,7 +195,7 @@ class Opening:
             severity=opened.severity,
             origin=opened.origin,
             about=opened.about,
-            version=rollout.version if rollout is not None else "",
+            version=rollout.version if rollout is not None else opened.version,
             previous=rollout.previous if rollout is not None else "",
             rollout_id=rollout.id if rollout is not None else "",
             channel=place.channel if place is not None else self._catalogue.channels.default,
@@ -189,6 +208,8 @@ class Opening:
             runbook=runbook,
             steps=steps_of(self._runbooks[runbook].steps) if runbook else (),
             links=opened.links,
+            affected=opened.affected,
+            logs=place.logs if place is not None else "",
             post_mortem=PostMortem(elsewhere=_clocked(rollout, opened)),
         )
 
@@ -230,9 +251,7 @@ class Opening:
             origin="rollback",
             about=after.response,
         )
-        self.create(conn, opened, now, after, loud=False)
-        for text in _readings(before):
-            transitions.apply(conn, self._kind, opened.id, Captured(text, now), now)
+        self.create(conn, opened, now, after, measured=before, loud=False)
 
 
 def _clocked(rollout: Rollout | None, opened: Opened) -> bool:
@@ -276,84 +295,3 @@ def _readings(rollout: Rollout) -> list[str]:
 def _captured(rollout: Rollout) -> str:
     reason = f": {rollout.reason}" if rollout.reason else ""
     return f"{rollout.version} is {rollout.phase.replace('_', ' ')}{reason}"
-
-
-# --- finding and declaring ------------------------------------------------------------------
-
-
-class Incidents:
-    """Finds incidents and opens them, for commands and hooks."""
-
-    def __init__(self, engine: Engine, kind: IncidentKind, means: Means) -> None:
-        self._engine = engine
-        self._kind = kind
-        self._opening = Opening(kind, engine.catalogue, means.rules, means.runbooks)
-        self.rules = means.rules
-        self.runbooks = means.runbooks
-
-    async def declare(self, opened: Opened) -> Incident:
-        """Open one; with an id that is there already nothing happens. A live release is its."""
-        now = self._engine.clock.now()
-
-        def unit(conn: Connection) -> Incident:
-            live = rollouts.live(conn, opened.service, opened.environment)
-            rollout = self._engine.rollouts.load(live) if live is not None else None
-            return self._opening.create(conn, opened, now, rollout)
-
-        made = await self._engine.store.transact(unit)
-        self._engine.changed()
-        return made
-
-    async def alarmed(self, service: str, environment: str, fired: HookFired) -> None:
-        """An alert began or is over: it may open an incident, and is told in the one it opened."""
-        if fired.level not in self.rules.alerts or fired.at is None:
-            return
-        found = await self._engine.store.transact(
-            lambda conn: rows.of_alert(conn, service, environment, fired.id)
-        )
-        word = "fires" if fired.open else "is over"
-        text = f"The alert {fired.name} {word}" + (f": {fired.detail}" if fired.detail else "")
-        now = self._engine.clock.now()
-        for id_ in found:
-            once = f"alert:{fired.at.isoformat()}:{fired.open}"
-            await self._engine.apply(id_, Captured(text, now), kind=NAME, once=once)
-        if fired.open and not found:
-            await self.declare(_of_alert(service, environment, fired, fired.at))
-
-    async def find(self, id_: str) -> Incident | None:
-        """The incident with this id, None when there is none."""
-
-        def unit(conn: Connection) -> Incident | None:
-            try:
-                return transitions.load(conn, self._kind, id_)
-            except transitions.NotFoundError:
-                return None
-
-        return await self._engine.store.transact(unit)
-
-    async def unfinished(self, services: Sequence[str]) -> list[Incident]:
-        """Those of these services about which something is left to do, oldest first."""
-        found = await self._engine.store.transact(lambda conn: rows.unfinished(conn, services))
-        return [self._kind.load(row) for row in found]
-
-    async def recent(self, services: Sequence[str], limit: int = rows.LATELY) -> list[Incident]:
-        """The newest of these services, over or not, newest first."""
-        found = await self._engine.store.transact(lambda conn: rows.recent(conn, services, limit))
-        return [self._kind.load(row) for row in found]
-
-
-def _of_alert(service: str, environment: str, fired: HookFired, at: datetime) -> Opened:
-    """The incident that an alert opens; the same alert has the same id however often it comes."""
-    name = f"{service}\n{environment}\n{fired.id}\n{at.isoformat()}"
-    digest = base64.b32encode(hashlib.sha256(name.encode()).digest())
-    title = f"{fired.name}: {fired.detail}" if fired.detail else fired.name
-    return Opened(
-        id=f"a{digest[:7].decode().lower()}",
-        service=service,
-        environment=environment,
-        title=title[:LONGEST_TITLE],
-        severity=_LEVELS.get(fired.level, Severity.MINOR),
-        began_at=at,
-        origin="alert",
-        about=fired.id,
-    )

@@ -35,6 +35,8 @@ from bot.store.queries import notices as rows
 from bot.store.tables import notice as table
 
 SLACK = "slack"
+ALONE = frozenset({"statuspage"})
+"""Those that read before they write: what goes to one of their destinations goes one by one."""
 
 NoticeKind = Kind[Notice, Any]
 
@@ -127,7 +129,8 @@ def _route(notice: Notice, effect: Any) -> Route:
             return Route("work", f"ask:{NAME}:{notice.id}:{effect.purpose}", latest=True)
         case Publish():
             # What is said later must not arrive earlier.
-            return Route("publish", f"publish:{notice.id}:{effect.by}:{effect.destination}")
+            whose = "" if effect.by.partition(" ")[0] in ALONE else f"{notice.id}:"
+            return Route("publish", f"publish:{whose}{effect.by}:{effect.destination}")
         case _:
             return Route("work")
 

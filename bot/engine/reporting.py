@@ -49,6 +49,16 @@ class Reporting:
             await self._engine.apply(rollout.id, fired, once=once)
         return found
 
+    async def heard(self, service: str, environment: str, fired: HookFired) -> None:
+        """The same was told once more: it still holds."""
+        if fired.at is None or not fired.open:
+            return
+        again = Report(fired.name, fired.id, fired.at, source=fired.source)
+        now = self._engine.clock.now()
+        await self._engine.store.transact(
+            lambda conn: reports.heard(conn, service, environment, again, now)
+        )
+
     async def under_way(self, service: str, environment: str) -> list[Rollout]:
         """The rollouts there that are not over, oldest first."""
         found = await self._finder.active([service])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from bot.code_host import CodeHost, Repositories, State
+from bot.code_host import CodeHost, Repositories, Review, State
 from bot.domain import branches, release_notes
 from bot.domain.release_record import CodeKnown, Record, Standing
 from bot.domain.rollout import Rollout
@@ -22,6 +22,8 @@ MOST_COMMITS = 1000
 """Commits of one release whose times are kept."""
 
 _SHORT = 7
+_OURS = "in Countersign"
+"""How the comment of an approval ends that was handed over from here."""
 
 
 class SourceCode:
@@ -137,7 +139,8 @@ class SourceCode:
             commit=commit,
             tag=tag,
             changes=release_notes.changes(commits),
-            committed_at=tuple(each.at for each in commits[:MOST_COMMITS]),
+            # A merge is as old as the merging; the lead time is that of the work in it.
+            committed_at=tuple(each.at for each in commits if not each.merge)[:MOST_COMMITS],
             deployment=deployment,
             said=", ".join(said),
         )
@@ -150,8 +153,10 @@ class SourceCode:
         text = f"{record.version} was signed by {who}"
         made = await host.deployment(repo, commit, environment, record.id, text)
         await host.report(repo, made, "in_progress", text)
-        runs = await host.approve(repo, commit, environment, f"{text} in Countersign")
-        return made, f"{environment} approved ({runs} waiting)" if runs else f"{environment} told"
+        others = _in_words(await host.reviews(repo, commit, environment))
+        runs = await host.approve(repo, commit, environment, f"{text} {_OURS}")
+        said = f"{environment} approved ({runs} waiting)" if runs else f"{environment} told"
+        return made, f"{said}; there {others}" if others else said
 
     def _mirrored(self, rollout: Rollout) -> bool:
         approvals = rollout.the_plan.document.get("approvals") or {}
@@ -218,6 +223,13 @@ class SourceCode:
     async def _remembered(self, rollout_id: str) -> str:
         found = await self._store.transact(lambda conn: records.sent(conn, _key(rollout_id)))
         return found.channel if found is not None else ""
+
+
+def _in_words(reviews: Sequence[Review]) -> str:
+    """Who approved or rejected it there themselves, each once."""
+    theirs = [each for each in reviews if not each.comment.endswith(_OURS)]
+    words = [f"{'approved' if each.approved else 'rejected'} by {each.who}" for each in theirs]
+    return ", ".join(dict.fromkeys(words))
 
 
 def _key(rollout_id: str) -> str:

@@ -72,6 +72,12 @@ def told_already(id_: str, ids: Collection[str]) -> bool:
     return id_.rpartition(":")[0] in ids
 
 
+def told_once(heard: Sequence[Incident]) -> list[Incident]:
+    """Without the reports of incidents that are known themselves."""
+    known = {each.id for each in heard}
+    return [each for each in heard if not told_already(each.id, known)]
+
+
 def production(places: Sequence[Place]) -> list[Place]:
     """Of these places those whose deployments count."""
     found: dict[str, list[str]] = {}
@@ -97,8 +103,7 @@ def figures(
     counted, since = production(places), ends - span - BEFORE
     deployments = deployments_of(conn, kind, counted, since)
     heard = [each for read in sources.incidents for each in read(conn, counted, since)]
-    known = {each.id for each in heard}
-    incidents = [each for each in heard if not told_already(each.id, known)]
+    incidents = told_once(heard)
     changes = sources.changes(conn, [each.id for each in deployments])
     return report(*linked(deployments, incidents), changes, ends - span, ends)
 

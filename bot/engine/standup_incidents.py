@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from bot.domain import metrics_dora as dora
 from bot.domain.incident import Incident
 from bot.domain.standup_state import Issue
-from bot.engine.standup_figures import Place
+from bot.engine.standup_figures import Place, reported_incidents, told_once
 from bot.engine.standup_reading import Found, Scope, causes
 from bot.store.queries import standups
 
@@ -49,6 +49,22 @@ def incident_records(
         )
         for incident in _since(conn, services, since)
         if (incident.service, incident.environment) in places
+    ]
+
+
+def recoveries(conn: Connection, place: Place, since: datetime) -> list[float]:
+    """How long each incident took that began since then and is over, in seconds.
+
+    The same incidents as in a standup: an incident and the report of it are one.
+    """
+    heard = [
+        *incident_records(conn, [place], since),
+        *reported_incidents(conn, [place], since),
+    ]
+    return [
+        max(0.0, (each.restored_at - each.detected_at).total_seconds())
+        for each in told_once(heard)
+        if each.restored_at is not None and each.detected_at >= since
     ]
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from bot.code_host import State
+from bot.code_host import Review, State
 from bot.domain.release_notes import Commit
 from bot.ports import PermanentError, TemporaryError
 
@@ -112,6 +112,20 @@ class GitHub:
                 approved += 1
         return approved
 
+    async def reviews(self, repo: str, commit: str, environment: str) -> Sequence[Review]:
+        found = await self._get(repo, f"actions/runs?head_sha={commit}&per_page={_PAGE}")
+        return [
+            Review(
+                str((each.get("user") or {}).get("login") or "somebody"),
+                each["state"] == "approved",
+                str(each.get("comment") or ""),
+            )
+            for run in found["workflow_runs"]
+            for each in await self._get(repo, f"actions/runs/{run['id']}/approvals")
+            if each["state"] in {"approved", "rejected"}
+            and environment in {place["name"] for place in each["environments"]}
+        ]
+
     async def deployment(
         self, repo: str, commit: str, environment: str, key: str, description: str
     ) -> int:
@@ -204,4 +218,6 @@ def _commit(each: Mapping[str, Any]) -> Commit:
     commit = each["commit"]
     at = datetime.fromisoformat(str(commit["committer"]["date"]))
     author = (each.get("author") or {}).get("login") or (commit.get("author") or {}).get("name")
-    return Commit(each["sha"], at, str(commit["message"]).partition("\n")[0], str(author or ""))
+    summary = str(commit["message"]).partition("\n")[0]
+    merge = len(each.get("parents") or ()) > 1
+    return Commit(each["sha"], at, summary, str(author or ""), merge)

@@ -59,6 +59,14 @@ class Command:
     description: str
 
 
+@dataclass(frozen=True)
+class Shortcut:
+    """An entry that the app has in the menu of every message."""
+
+    callback_id: str
+    name: str
+
+
 def default_people() -> list[Person]:
     """The six people of the demo."""
     return [
@@ -94,6 +102,11 @@ def default_commands() -> tuple[Command, ...]:
         Command("/notice", "maintenance | incident | list", "Tell customers, after a second look"),
         Command("/standup", "now", "The daily standup, and who does what"),
     )
+
+
+def default_shortcuts() -> tuple[Shortcut, ...]:
+    """The entries of the app in the menu of messages."""
+    return (Shortcut("incident_from_message", "Declare an incident"),)
 
 
 def user_object(person: Person, home_team: str, *, with_email: bool) -> Json:

@@ -33,7 +33,14 @@ FAULTS = {
     "duplicate delivery": "duplicate_delivery",
 }
 
-DELIVERIES = ("commands", "block_actions", "view_submission", "view_closed", "events")
+DELIVERIES = (
+    "commands",
+    "block_actions",
+    "message_action",
+    "view_submission",
+    "view_closed",
+    "events",
+)
 
 Act = Callable[[Json], Awaitable[Json]]
 
@@ -58,6 +65,7 @@ class Control:
         acts: dict[str, Act] = {
             "say": self._say,
             "click": self._click,
+            "shortcut": self._shortcut,
             "submit": self._submit,
             "close": self._close,
             "open_home": self._open_home,
@@ -113,6 +121,11 @@ class Control:
             return await self._deliveries.click_ephemeral(person, number, picked)
         channel, ts = self._channel(body), _text(body, "ts")
         return await self._deliveries.click_message(person, channel, ts, picked)
+
+    async def _shortcut(self, body: Json) -> Json:
+        person, channel = self._person(body), self._channel(body)
+        ts, callback_id = _text(body, "ts"), _text(body, "callback_id")
+        return await self._deliveries.choose(person, channel, ts, callback_id)
 
     async def _submit(self, body: Json) -> Json:
         values = body.get("values", {})

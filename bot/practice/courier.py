@@ -115,7 +115,7 @@ class Courier:
         return await self._deliver(Delivery("commands", form, urlencode(form).encode(), FORM))
 
     async def interaction(self, payload: Json) -> Ack:
-        """Deliver block_actions, view_submission or view_closed."""
+        """Deliver block_actions, message_action, view_submission or view_closed."""
         body = urlencode({"payload": json.dumps(payload)}).encode()
         return await self._deliver(Delivery(payload["type"], payload, body, FORM))
 

@@ -143,6 +143,19 @@ class Deliveries:
             return self._failed(ack, person, channel, pick.action_id)
         return _outcome(ack)
 
+    async def choose(self, person: Person, channel: Channel, ts: str, callback_id: str) -> Json:
+        """Choose an entry of the app in the menu of a message."""
+        self._present(person, channel)
+        known = [each.callback_id for each in self._space.shortcuts]
+        if callback_id not in known:
+            raise ActError("unknown_shortcut", f"the menu of messages has {', '.join(known)}")
+        seen = message_object(self._space, self._space.message(channel.id, ts))
+        payload = payloads.message_action(self._space, person, channel, seen, callback_id)
+        ack = await self._courier.interaction(payload)
+        if ack.failure:
+            return self._failed(ack, person, channel, callback_id)
+        return _outcome(ack)
+
     async def click_view(self, person: Person, view_id: str, pick: Pick) -> Json:
         """Use an element of a modal or the Home tab."""
         shown = self._view(person, view_id)

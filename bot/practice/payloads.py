@@ -119,6 +119,21 @@ def message_click(
     return payload if ephemeral else payload | {"message": shown}
 
 
+def message_action(
+    space: Workspace, person: Person, channel: Channel, shown: Json, callback_id: str
+) -> Json:
+    """An entry of a message's menu. shown: the message as apps see it."""
+    return _envelope(space, "message_action", person) | {
+        "action_ts": space.new_ts(),
+        "callback_id": callback_id,
+        "trigger_id": space.new_trigger(person.id),
+        "channel": {"id": channel.id, "name": channel_name(channel)},
+        "message_ts": shown["ts"],
+        "response_url": space.new_response_url(person.id, channel.id, message_ts=shown["ts"]),
+        "message": shown,
+    }
+
+
 def view_click(space: Workspace, person: Person, view: View, seen: Json, action: Json) -> Json:
     """block_actions from a modal or the Home tab. seen: the view as apps see it."""
     return _envelope(space, "block_actions", person) | {

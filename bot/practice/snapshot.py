@@ -17,6 +17,7 @@ def snapshot(space: Workspace) -> Json:
         "people": _people(space),
         "channels": _channels(space),
         "commands": [asdict(command) for command in space.commands],
+        "shortcuts": [asdict(shortcut) for shortcut in space.shortcuts],
         "messages": {
             channel: [_message(space, message) for message in kept]
             for channel, kept in space.messages.items()

@@ -190,6 +190,7 @@ class Workspace:
         self.channels = {channel.id: channel for channel in channels}
         self.groups = {"S0OPS": ["U0GRACE"]}
         self.commands = cast.default_commands()
+        self.shortcuts = cast.default_shortcuts()
 
     def reset(self) -> None:
         """Forget what happened and start over with the default cast; ids and time go on."""

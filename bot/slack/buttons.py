@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 
-from bot.domain.policy import ActionButton, Press
-from bot.domain.rollout import Rollout
+from bot.domain.policy import ActionButton, ButtonValue, Press
+from bot.domain.rollout import Phase, Rollout
 from bot.domain.units import format_weight
 from bot.slack.blocks import Block, Style, actions, button, confirm, section
 from bot.slack.text import bold, clean, escape
 
 OPEN_CARD = "open_card"
 """A link to the card. Slack reports it like any button; there is nothing to do about it."""
+
+DECLARE_FROM_CARD = "incident_from_card"
+"""Opens the form of an incident, filled in with the release of the card."""
 
 _LABELS: dict[Press, str] = {
     Press.APPROVE: "Approve",
@@ -33,7 +36,16 @@ _STANDING_OUT = frozenset({Press.APPROVE, Press.RESUME, Press.ADVANCE})
 def action_rows(rollout: Rollout, legal: Iterable[ActionButton]) -> list[Block]:
     """The row of buttons, or nothing."""
     elements = [_element(rollout, each) for each in legal]
+    if rollout.live and rollout.touched and rollout.phase is not Phase.ROLLING_BACK:
+        elements.append(_declare(rollout))
     return [actions(elements)] if elements else []
+
+
+def _declare(rollout: Rollout) -> Block:
+    """Everybody may press it, and nothing happens to the release before its form is sent."""
+    text = "Declare an incident…"
+    value = ButtonValue(rollout.id).encode()
+    return button(text, DECLARE_FROM_CARD, value, label=f"{text} {named(rollout)}")
 
 
 def question_rows(

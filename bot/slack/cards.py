@@ -15,6 +15,7 @@ from bot.domain.units import format_duration, format_weight
 from bot.engine.presenting import Errand
 from bot.ports import Message, Posted
 from bot.slack import checklists, going_on, sections
+from bot.slack.at_a_glance import glance
 from bot.slack.blocks import Block, context, fit, header, section
 from bot.slack.buttons import action_rows, link_row, named
 from bot.slack.home import home_view
@@ -150,6 +151,7 @@ class Cards:
             *self._why(rollout),
             *sections.in_the_way(rollout, self._accounts, now),
             *sections.traffic(rollout),
+            *glance(rollout, now),
             self._clock(rollout, now),
             *going_on.wave_facts(rollout, now),
             *sections.gates(rollout, self._accounts),

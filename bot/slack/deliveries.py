@@ -67,6 +67,27 @@ def _action(payload: Payload, action: Payload, now: datetime) -> Intent:
     )
 
 
+def shortcut_intent(payload: Payload, now: datetime) -> Intent:
+    """An entry of a message's menu; the value is what the message says."""
+    message = _part(payload, "message")
+    name = _text(payload, "callback_id")
+    return Intent(
+        **_who(payload),
+        id=_id("action", payload, _text(payload, "trigger_id"), name),
+        kind="action",
+        name=name,
+        channel=_text(_part(payload, "channel"), "id"),
+        channel_name=_text(_part(payload, "channel"), "name"),
+        response_url=_text(payload, "response_url"),
+        trigger_id=_text(payload, "trigger_id"),
+        value=typed(_text(message, "text")),
+        message_ts=_text(payload, "message_ts") or _text(message, "ts"),
+        thread_ts=_text(message, "thread_ts"),
+        values={},
+        received_at=now,
+    )
+
+
 def view_intent(payload: Payload, now: datetime) -> Intent:
     """A submitted form."""
     view = _part(payload, "view")

@@ -94,7 +94,12 @@ def kind_of(payload: Mapping[str, Any]) -> str:
     """What was delivered, for counting: command, action, view, event, other."""
     if "command" in payload:
         return "command"
-    kinds = {"block_actions": "action", "view_submission": "view", "event_callback": "event"}
+    kinds = {
+        "block_actions": "action",
+        "message_action": "action",
+        "view_submission": "view",
+        "event_callback": "event",
+    }
     return kinds.get(str(payload.get("type")), "other")
 
 

@@ -20,21 +20,28 @@ _BAD = (
 
 
 class DeclareForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What the form offers, and what is filled in. metadata: comes back with the submission."""
+    """What the form offers, and what is filled in.
+
+    link: of the message that it is about. metadata: comes back with the submission.
+    """
 
     services: Options
     environments: Options
     service: str = ""
     environment: str = ""
+    version: str = ""
     title: str = ""
     text: str = ""
+    link: str = ""
     metadata: str = ""
 
 
 def declare(form: DeclareForm) -> Block:
     """The form that declares an incident."""
     services = [name for name, _ in form.services]
+    about = [section(f"About <{form.link}|this message>; the incident links to it.")]
     blocks = [
+        *(about if form.link else ()),
         text_input(
             "title",
             "What is wrong",
@@ -52,9 +59,24 @@ def declare(form: DeclareForm) -> Block:
             initial=form.environment or form.environments[0][0],
         ),
         text_input(
+            "version",
+            "Version",
+            hint="Left empty, it is the one that is being released there.",
+            initial=form.version,
+            optional=True,
+            most=100,
+        ),
+        text_input(
+            "affected",
+            "Who notices it",
+            placeholder="Everybody who pays by card",
+            optional=True,
+            most=300,
+        ),
+        text_input(
             "text",
             "What is known",
-            hint="Who notices it, since when, how many errors there are.",
+            hint="Since when, how many errors there are, what was tried.",
             initial=form.text,
             multiline=True,
             optional=True,

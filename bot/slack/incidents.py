@@ -5,12 +5,13 @@ from datetime import datetime
 
 from bot.domain.incident import COMMANDER, Incident, PostMortem, State
 from bot.domain.incident_terms import Severity
-from bot.domain.incident_words import called, in_order, lasted, line, named
+from bot.domain.incident_words import called, in_order, lasted, line, logs, named
 from bot.domain.response import StepState
 from bot.domain.units import format_duration
 from bot.ports import Message
 from bot.slack.blocks import Block, actions, button, context, fit, header, section
 from bot.slack.buttons import link_row
+from bot.slack.links import link
 from bot.slack.phases import token
 from bot.slack.text import MESSAGE_TEXT, clean, cut, escape, render
 
@@ -33,11 +34,19 @@ SECTION = 2900
 class IncidentCards:
     """Implements `bot.engine.incident_work.IncidentPresenter`.
 
-    accounts: person -> the account by which Slack names them.
+    accounts: person -> the account by which Slack names them. release, rollback: the slash commands
+    as this installation calls them.
     """
 
-    def __init__(self, accounts: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        accounts: Mapping[str, str],
+        release: str = "/release",
+        rollback: str = "/rollback",
+    ) -> None:
         self._accounts = accounts
+        self._release = release
+        self._rollback = rollback
 
     # --- the card ---------------------------------------------------------------------------
 
@@ -55,11 +64,18 @@ class IncidentCards:
         if incident.said:
             at = token(incident.said_at or incident.created_at)
             yield section(cut(self._said(f"{incident.said} ({at})"), SECTION))
+        if incident.affected:
+            yield section(cut(self._said(f"Affected: {incident.affected}"), SECTION))
+        if incident.open:
+            yield section(cut(self._said(self._ways(incident)), SECTION))
         lines = [line(entry) for entry in in_order(incident)[-LATEST:]]
         yield section(cut(self._said("\n".join(lines)), SECTION))
         owed = self._owed(incident)
         if owed:
             yield section(cut(self._said("\n".join(owed)), SECTION))
+        more = _more(incident, now)
+        if more:
+            yield context(cut(more, SECTION))
         yield actions(_buttons(incident))
         yield context(self._said(f"`{incident.id}` · updated {token(now)}"))
 
@@ -82,6 +98,16 @@ class IncidentCards:
             parts.append(f"resolved by @[{incident.resolved_by}] {token(incident.resolved_at)}")
         return " · ".join(parts)
 
+    def _ways(self, incident: Incident) -> str:
+        """What can be done about it, by how bad it is; who decides is the one who leads it."""
+        fix = f"`{self._release} start VERSION --type hotfix`"
+        back = f"`{self._rollback} {incident.service}`"
+        if incident.origin == "rollback":
+            return f"The traffic is taken back already. The way out is a hotfix: {fix}"
+        if incident.severity is Severity.CRITICAL:
+            return f"A release caused it: {back} at once. Otherwise a hotfix: {fix}"
+        return f"Repair it with a hotfix: {fix}. If it gets worse: {back}"
+
     def _owed(self, incident: Incident) -> list[str]:
         """What is still to be done, and where more is."""
         lines = []
@@ -90,9 +116,6 @@ class IncidentCards:
             lines.append(f"Runbook {incident.runbook}: {done} of {len(incident.steps)} steps done")
         if incident.open and incident.update_due_at is not None:
             lines.append(f"Next word on it: {token(incident.update_due_at)}")
-        if incident.ticket:
-            lines.append(f"Ticket: {incident.ticket} {incident.ticket_link}".rstrip())
-        lines += [f"More: {link}" for link in incident.links]
         lines += _post_mortem(incident.post_mortem)
         lines += [
             f"Action {item.number}: {item.text} (@[{item.owner}], until {token(item.due_at)})"
@@ -146,7 +169,19 @@ def _unanswered(incident: Incident) -> str:
     chain = incident.rules.escalation
     following = chain[incident.called : incident.called + 1]
     rest = f", then {following[0].replace('_', ' ')} is called" if following else ""
+    later = [name.replace("_", " ") for name in chain[incident.called + 1 :]]
+    rest += f" (after that: {', '.join(later)})" if later else ""
     return f"to be acknowledged until {token(incident.ack_due_at)}{rest}"
+
+
+def _more(incident: Incident, now: datetime) -> str:
+    """Links to where more is: ticket, logs, what people added."""
+    found = [link(incident.ticket_link, f"Ticket {incident.ticket}")] if incident.ticket else []
+    address = logs(incident, now)
+    if address:
+        found.append(link(address, "Logs"))
+    found += [link(each, f"Link {i}") for i, each in enumerate(incident.links, 1)]
+    return " · ".join(found)
 
 
 def _post_mortem(held: PostMortem) -> list[str]:

@@ -28,6 +28,7 @@ from bot.slack.deliveries import (
     command_intent,
     event_intent,
     input_blocks,
+    shortcut_intent,
     view_intent,
 )
 from bot.slack.redaction import library_logger
@@ -125,13 +126,23 @@ class Listeners:
         told = True
         intents = [each for each in action_intents(body, self.desk.now()) if each.name != OPEN_CARD]
         for intent in intents:
-            try:
-                async with asyncio.timeout(self.limits.whole):
-                    if not await self._opened(intent):
-                        await self._store(intent)
-            except Exception as error:  # noqa: BLE001 - the edge: the person is told
-                told &= await self._apologise(intent, _sorry("a click", error))
+            told &= await self._pressed(intent)
         return await ack() if told else BoltResponse(status=500, body="")
+
+    async def shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
+        """An entry of a message's menu, which is pressed like a button."""
+        told = await self._pressed(shortcut_intent(body, self.desk.now()))
+        return await ack() if told else BoltResponse(status=500, body="")
+
+    async def _pressed(self, intent: Intent) -> bool:
+        """Open its dialog, or store it; False when it was not kept and nobody knows of that."""
+        try:
+            async with asyncio.timeout(self.limits.whole):
+                if not await self._opened(intent):
+                    await self._store(intent)
+        except Exception as error:  # noqa: BLE001 - the edge: the person is told
+            return await self._apologise(intent, _sorry("a click", error))
+        return True
 
     async def view(self, ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
         """A submitted form: what is wrong with it, or stored."""
@@ -279,6 +290,7 @@ def bolt_app(web: AsyncWebClient, identity: Identity, listeners: Listeners) -> A
     app.error(_unreadable)
     app.command(_ANY)(listeners.command)
     app.action(_ANY)(listeners.action)
+    app.shortcut(_ANY)(listeners.shortcut)
     app.view(_ANY)(listeners.view)
     app.event(_ANY)(listeners.event)
     return app

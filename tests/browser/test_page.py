@@ -148,6 +148,26 @@ async def test_a_click_is_sent_once_for_the_person_who_clicked(page: Page, stage
 
 
 @pytest.mark.usefixtures("seen")
+async def test_the_menu_of_a_message_is_opened_and_chosen_from_by_keyboard(
+    page: Page, stage: Stage
+) -> None:
+    stage.state["shortcuts"] = [{"callback_id": "incident_from_message", "name": "Declare it"}]
+    ts = await stage.post("orders get lost", user=ADA)
+    await act_as(page, "ada")
+    await expect(page.get_by_text("orders get lost", exact=True)).to_be_visible()
+    menu = page.get_by_label("Actions for the message from ada")
+    await menu.focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("button", name="Declare it")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Declare it")).to_be_hidden()
+    await expect(menu).to_be_focused()
+    place = {"channel": "C0CHECKOUT", "ts": ts, "callback_id": "incident_from_message"}
+    assert stage.posts == [("shortcut", {"person": ADA, **place})]
+
+
+@pytest.mark.usefixtures("seen")
 async def test_a_card_is_edited_in_place_and_says_so(page: Page, stage: Stage) -> None:
     ts = await release(stage)
     await expect(page.get_by_text("Waiting for signatures")).to_be_visible()

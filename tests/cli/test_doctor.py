@@ -56,6 +56,7 @@ async def test_nothing_fails_in_a_sound_installation(sound: Installation) -> Non
     assert found.code == 0
     areas = {finding["area"] for finding in found.findings}
     expected = {"file", "secret", "database", "slack", "channel", "person", "seats", "deployer"}
+    expected |= {"incidents"}
     assert areas == expected | {"metric"}
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from bot.domain.runbooks import chosen
 from bot.files import FileError
-from bot.runbooks import read_runbooks
+from bot.runbooks import read_runbooks, runbooks
+from bot.settings import Settings
+from bot.setup import load
 
 
 @pytest.mark.requirement("W-158")
@@ -20,14 +22,61 @@ from bot.runbooks import read_runbooks
     ],
 )
 def test_the_runbook_is_chosen_by_what_broke(text: str, name: str) -> None:
-    runbooks = read_runbooks()
-    assert chosen(runbooks, text) == name
-    assert len(runbooks[name].steps) >= 6
+    found = read_runbooks()
+    assert chosen(found, text) == name
+    assert len(found[name].steps) >= 6
 
 
 def test_a_house_has_runbooks_of_its_own_and_hears_of_mistakes_in_them(tmp_path: Path) -> None:
     (tmp_path / "errors.yaml").write_text("title: Ours\nabout: [errors]\nsteps: [look]\n")
     assert read_runbooks([tmp_path])["errors"].steps == ("look",)
     (tmp_path / "bad.yaml").write_text("title: Ours\nsteps: [look]\nabot: [x]\n")
-    with pytest.raises(FileError, match="did you mean 'about'"):
+    with pytest.raises(FileError, match=r"bad.yaml:3: abot: .*did you mean 'about'"):
         read_runbooks([tmp_path])
+
+
+HOUSE = """\
+schema: 1
+channels: {default: C0RELEASES}
+runbooks: [./runbooks]
+people: {ada: {slack: [U0ADA]}, grace: {slack: [U0GRACE]}}
+roles: {operations: {people: [ada, grace]}}
+services:
+  checkout:
+    plan: quickstart
+    environments:
+      production:
+        deployer: {kind: http, url: "http://d.test"}
+        metrics: {kind: deployer, url: "http://d.test"}
+"""
+
+
+def house(folder: Path) -> Settings:
+    (folder / "c.yml").write_text(HOUSE)
+    return load(folder / "c.yml", {}, serving=False)[0]
+
+
+def test_the_runbooks_of_a_house_stand_beside_the_built_in_ones(tmp_path: Path) -> None:
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "runbooks" / "payments.yml").write_text("title: Payments\nsteps: [call the bank]\n")
+    assert set(runbooks(house(tmp_path))) == {
+        "database", "errors", "general", "memory", "payments",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", r"c.yml:3: runbooks\[0\]: there is no folder .*runbooks"),
+        ("title: x\nsteps: []\n", "p.yaml: steps: has no step"),
+        ("title: x\nsteps: [a]\nsteps: [b]\n", "p.yaml:3: "),
+    ],
+)
+def test_a_runbook_that_can_not_be_used_keeps_the_bot_from_starting(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    if text:
+        (tmp_path / "runbooks").mkdir()
+        (tmp_path / "runbooks" / "p.yaml").write_text(text)
+    with pytest.raises(FileError, match=words):
+        house(tmp_path)

@@ -122,6 +122,10 @@ WRONG = {
         ("{people: [ada, grace]}", "{}"),
         "c.yml:7: roles.operations: nobody holds this role (list `people` or `groups`)",
     ),
+    "an address of logs with a place that there is not": (
+        ("    plan: ", '    logs: "https://l.example/{form}"\n    plan: '),
+        "c.yml:10: services.checkout.logs: nothing is known as {form} (did you mean 'from'?)",
+    ),
     "no service": (
         (SMALL[SMALL.index("services:") :], ""),
         "c.yml:1: services: there is nothing to release (add a service)",

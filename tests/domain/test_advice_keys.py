@@ -18,6 +18,8 @@ from tests.requirements.acting import plans
             ["shift.by", "shift.flag", "shift.sticky", "shift.backup"],
         ),
         ({"dashboard": {"every": "10s"}}, ["dashboard"]),
+        ({"version": {"tag_message": "v{version}"}}, ["version.tag_message"]),
+        ({"version": {"tag_message": "v{version}"}, "branches": {"production": "main"}}, []),
         (
             {"version": {"increment": {"major": "quartely", "minor": "6w", "patch": "weekly"}}},
             ["version.increment.major"],

@@ -7,13 +7,17 @@ import msgspec
 import pytest
 from sqlalchemy import Connection
 
-from bot.domain.incident import ActionAdded, Incident, Resolved
+from bot.domain.incident import ActionAdded, Incident, Resolved, Updated
 from bot.domain.incident_rules import IncidentsDocument
 from bot.domain.incident_terms import Severity
 from bot.domain.people import Actor
+from bot.domain.reports import Report
 from bot.domain.rollout import Phase
-from bot.engine.incident_work import NAME, Means
-from bot.engine.incidents import Incidents, Opened
+from bot.engine.declaring import Incidents
+from bot.engine.incident_means import Means
+from bot.engine.incident_work import NAME
+from bot.engine.incidents import Opened
+from bot.engine.standup_incidents import recoveries
 from bot.store.queries import reports
 from tests.engine.world import World
 
@@ -130,3 +134,35 @@ async def test_what_becomes_of_the_release_is_captured(world: World) -> None:
     rollout = await world.rollout()
     assert rollout.phase is Phase.PAUSED  # a critical one that a person declares holds it
     assert any("v2 is paused" in entry.text for entry in found.timeline)
+
+
+async def test_an_incident_and_the_report_of_it_are_one_recovery(world: World) -> None:
+    began = world.clock.now()
+    await opened(world)
+    await world.engine.apply("i1", Updated(ADA, severity="major"), kind=NAME)
+    world.clock.advance(600)
+    await world.engine.apply("i1", Resolved(ADA, "mended"), kind=NAME)
+    await world.engine.settle()
+    place = ("shop", "production")
+    reported = Report("minor", "by hand", began, source="incident")
+
+    def unit(conn: Connection) -> list[float]:
+        reports.keep(conn, *place, reported, began)
+        over = msgspec.structs.replace(reported, open=False)
+        reports.keep(conn, *place, over, began + 20 * MINUTE)
+        return recoveries(conn, place, began)
+
+    assert sorted(await world.store.transact(unit)) == [600.0, 1200.0]
+
+
+@pytest.mark.thorough
+async def test_what_its_release_measured_last_is_kept_whoever_opened_it(world: World) -> None:
+    await world.start()
+    await world.sign()
+    await world.until(Phase.SOAKING)
+    world.clock.advance(2)
+    await world.engine.settle()
+    await opened(world, severity=Severity.MINOR)
+    kept = [entry.text for entry in (await the(world)).timeline if "Measured: " in entry.text]
+    assert len(kept) == 1
+    assert "error_rate < 1%" in kept[0]

@@ -9,9 +9,10 @@ from bot.domain.incident_rules import IncidentsDocument
 from bot.domain.incident_terms import Severity
 from bot.domain.notice import INCIDENT, Stage
 from bot.domain.notice_events import Discarded, Pressed
+from bot.engine.declaring import Incidents
+from bot.engine.incident_means import Means
 from bot.engine.incident_work import NAME as INCIDENTS
-from bot.engine.incident_work import Means
-from bot.engine.incidents import Incidents, Opened
+from bot.engine.incidents import Opened
 from bot.engine.notice_work import NAME
 from bot.engine.outbox import Outbox
 from bot.store.database import Store

@@ -9,15 +9,15 @@ import pytest
 from sqlalchemy import Connection, select
 
 from bot.domain.notice import INCIDENT, MAINTENANCE, Notice, Stage
-from bot.domain.notice_events import Drafted, Pressed, Retried
+from bot.domain.notice_events import Drafted, Pressed, Publish, Retried
 from bot.domain.plan_compile import compile_plan
 from bot.domain.rollout import Phase
 from bot.engine.notice_work import NAME
-from bot.engine.notices import Notices
+from bot.engine.notices import Notices, notice_kind
 from bot.ports import Announcement, Delivered, PermanentError, TemporaryError
 from bot.store import tables
 from bot.store.database import Store
-from tests.domain.notice_world import ADA, HOUR, MARY, MINUTE, blank
+from tests.domain.notice_world import ADA, HOUR, MARY, MINUTE, WRITING, blank
 from tests.engine.world import DOCUMENT, World
 
 
@@ -197,6 +197,14 @@ async def test_an_approval_that_waits_is_reminded_of_once_an_hour_through_restar
 
 
 @pytest.mark.thorough
+def test_what_goes_to_a_status_page_goes_one_by_one_whichever_event_it_is_about() -> None:
+    route = notice_kind(WRITING).route
+    first, second = blank(INCIDENT), blank(MAINTENANCE, id="n2")
+    page, mail = Publish(0, "statuspage en", "page"), Publish(0, "email en", "a@x.com")
+    assert route(first, page).stream == route(second, page).stream != ""
+    assert route(first, mail).stream != route(second, mail).stream
+
+
 async def test_the_signature_is_a_row_of_its_own(world: World) -> None:
     await begun(world, INCIDENT, "investigating")
     await approved(world)

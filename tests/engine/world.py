@@ -19,7 +19,7 @@ from bot.engine import aftercare, duties, incidents, notices
 from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, ServiceTarget
 from bot.engine.directory import Home
 from bot.engine.engine import Engine, Options, Part, Tools
-from bot.engine.incident_work import Means
+from bot.engine.incident_means import Means
 from bot.engine.intents import Intent
 from bot.engine.presenting import Errand
 from bot.ports import Message, Posted

@@ -27,6 +27,7 @@ class FakeGitHub:
     statuses: dict[int, list[str]] = field(default_factory=dict)
     runs: dict[int, Json] = field(default_factory=dict)
     approvals: list[Json] = field(default_factory=list)
+    reviews: list[tuple[int, Json]] = field(default_factory=list)
     faults: list[tuple[str, str, int, dict[str, str], bool]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
@@ -66,6 +67,7 @@ class FakeGitHub:
             ("/deployments", "POST", self._deploy),
             ("/deployments/{id:int}/statuses", "POST", self._status),
             ("/actions/runs", "GET", self._runs),
+            ("/actions/runs/{id:int}/approvals", "GET", self._reviews),
             ("/actions/runs/{id:int}/pending_deployments", "GET", self._pending),
             ("/actions/runs/{id:int}/pending_deployments", "POST", self._approve),
         ]
@@ -213,9 +215,19 @@ class FakeGitHub:
         found = [
             {"id": run["id"], "head_sha": run["head_sha"], "status": "waiting"}
             for run in self.runs.values()
-            if run["waiting"] and run["head_sha"] == wanted["head_sha"]
+            if run["head_sha"] == wanted["head_sha"]
+            and (run["waiting"] or wanted.get("status") != "waiting")
         ]
         return JSONResponse({"total_count": len(found), "workflow_runs": found})
+
+    def review(self, run: int, who: str, state: str, environment: str, comment: str = "") -> None:
+        """Somebody says in GitHub what they think of it."""
+        said = {"state": state, "comment": comment, "user": {"login": who}}
+        self.reviews.append((run, said | {"environments": [{"name": environment}]}))
+
+    async def _reviews(self, request: Request) -> Response:
+        run = request.path_params["id"]
+        return JSONResponse([said for of, said in self.reviews if of == run])
 
     async def _pending(self, request: Request) -> Response:
         waiting = self.runs[request.path_params["id"]]["waiting"]
@@ -229,10 +241,14 @@ class FakeGitHub:
         body, run = await request.json(), self.runs[request.path_params["id"]]
         if not set(body["environment_ids"]) <= set(run["waiting"].values()):
             return _said(422, "No pending deployment requests to approve or reject")
+        before = run["waiting"]
         run["waiting"] = {
             name: id_ for name, id_ in run["waiting"].items() if id_ not in body["environment_ids"]
         }
         self.approvals.append({"run": run["id"], **body})
+        for name, id_ in before.items():
+            if id_ in body["environment_ids"]:
+                self.review(run["id"], "countersign", body["state"], name, body["comment"])
         return JSONResponse([])
 
 

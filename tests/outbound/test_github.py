@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from bot.code_host import Review
 from bot.domain.release_notes import Commit
 from bot.outbound.github import GitHub
 from bot.ports import PermanentError, TemporaryError
@@ -88,6 +89,18 @@ async def test_a_range_is_read_to_its_end_with_the_times_of_its_commits(
     assert found[0] == Commit(found[0].sha, datetime(2026, 11, 2, tzinfo=UTC), "fix: 0", "octocat")
 
 
+async def test_a_merge_is_told_from_the_work_that_it_brings_together(
+    far: FakeGitHub, github: GitHub
+) -> None:
+    base = far.at("heads/main")
+    work = far.commit("feat: faster", "2026-11-02T10:00:00Z", base)
+    merged = far.commit("Merge pull request #7", "2026-11-09T10:00:00Z", base, work)
+    found = await github.between(REPO, base, merged)
+    assert {(each.summary, each.merge) for each in found} == {
+        ("feat: faster", False), ("Merge pull request #7", True),
+    }  # fmt: skip
+
+
 async def test_a_deployment_is_made_once_for_a_key(far: FakeGitHub, github: GitHub) -> None:
     commit = far.at("heads/main")
     far.faults.append(("POST", "/deployments", 502, {}, True))
@@ -100,6 +113,24 @@ async def test_a_deployment_is_made_once_for_a_key(far: FakeGitHub, github: GitH
 
 
 @pytest.mark.requirement("C-050")
+async def test_what_people_said_there_about_the_environment_is_told(
+    far: FakeGitHub, github: GitHub
+) -> None:
+    commit = far.at("heads/main")
+    run = far.waiting_run(commit, "production")
+    assert await github.reviews(REPO, commit, "production") == []
+    far.review(run, "octocat", "approved", "production", "fine")
+    far.review(run, "hubot", "rejected", "production")
+    far.review(run, "octocat", "pending", "production")
+    far.review(run, "octocat", "approved", "staging")
+    await github.approve(REPO, commit, "production", "two signed")
+    assert await github.reviews(REPO, commit, "production") == [
+        Review("octocat", True, "fine"),
+        Review("hubot", False),
+        Review("countersign", True, "two signed"),
+    ]
+
+
 async def test_what_waits_for_the_environment_is_approved_once_with_a_comment(
     far: FakeGitHub, github: GitHub
 ) -> None:

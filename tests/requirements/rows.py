@@ -21,14 +21,14 @@ DUE = {
     "calendar": "days, windows and what comes again",
     "version": "forms of versions, tags and branches",
     "default": "how conflicts of the documents are read",
+    "card": "what the card shows",
+    "incident": "incidents, post-mortems, escalation",
 }
 """The areas that are held to be complete, and what is in them."""
 
 LATER = {
-    "card": "what the card shows",
     "flag": "feature flags",
     "health": "health and readiness of a service",
-    "incident": "incidents, post-mortems, escalation",
     "integration": "systems of others",
     "load-test": "load tests before a release",
     "measure": "figures over many releases",

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.rollout import Phase
 from bot.practice.workspace import Message
-from tests.scenarios.world import World
+from tests.scenarios.world import SLACK, World
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -107,3 +107,21 @@ async def test_a_picture_that_fails_for_good_holds_nothing_up(world: World) -> N
     world.expected_dead |= {key for key, _ in await world.dead() if key.startswith("record:")}
     assert done.ended_at is not None
     assert done.ended_at - done.created_at < timedelta(minutes=10)
+
+
+@pytest.mark.thorough
+@pytest.mark.requirement("S-087")
+async def test_the_post_mortem_of_a_rollback_has_the_picture_of_its_release(world: World) -> None:
+    await with_pictures(world)
+    await rolled_back(world)
+    await world.say("ada", "/incident resolve v1.1.0 serves well")
+    await world.say("ada", "/incident action add add an index --owner @grace --due 2d")
+    await world.advance(seconds=20)
+    (card,) = [m for m in world.space.messages["C0CHECKOUT"] if m.text.startswith("Incident: ")]
+    under = [m for m in world.space.messages["C0CHECKOUT"] if m.thread_ts == card.ts]
+    (shown,) = [m for m in under if m.files]
+    assert world.space.uploads[shown.files[0]["id"]]["content"].startswith(PNG)
+    (draft,) = [m.text for m in under if "Draft of the post-mortem" in m.text]
+    assert f"in this thread: {SLACK}/archives/C0CHECKOUT/p{card.ts.replace('.', '')}" in draft
+    assert html.unescape(shown.text).splitlines()[0] in html.unescape(draft)
+    assert any("add an index" in m.text for m in under)

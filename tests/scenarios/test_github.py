@@ -68,6 +68,7 @@ async def test_a_release_from_its_branch_to_its_rollback(world: World, tmp_path:
     far = await with_github(world, tmp_path)
     head = on_main(far)
     run = far.waiting_run(head, "production")
+    far.review(run, "octocat", "approved", "production")
     await world.start("v1.2.0", "--note faster search")
     await world.click("ada", "approve")
     await world.advance(seconds=3)
@@ -84,6 +85,7 @@ async def test_a_release_from_its_branch_to_its_rollback(world: World, tmp_path:
     said = {tag["tag"]: tag["message"] for tag in far.tags.values()}
     assert said["prod-v1.2.0"] == "Release v1.2.0: faster search"
     assert world.said("2 commits since prod-v1.0.0")
+    assert world.said("production approved (1 waiting); there approved by octocat")
     world.break_version("v1.2.0", 0.5)
     await world.until(Phase.ROLLED_BACK)
     world.page_about("Rolling back")
@@ -178,7 +180,9 @@ async def test_an_outage_of_github_holds_no_rollback_and_is_made_up_for(
 @pytest.mark.thorough
 async def test_lead_times_are_known_once_it_is_live(world: World, tmp_path: Path) -> None:
     far = await with_github(world, tmp_path)
-    on_main(far)
+    base, work = far.at("heads/main"), on_main(far)
+    merged = far.commit("Merge pull request #7", "2026-11-20T13:00:00Z", base, work)
+    far.refs["refs/heads/main"] = merged
     done = await world.release("v1.2.0")
     began, ended = done.created_at, world.clock.now()
     (found,) = await world.bot.store.transact(

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.rollout import Phase
 from bot.practice.workspace import Message
 from tests.fakes.calling import FarSides
-from tests.scenarios.reading import Shown, shown
+from tests.scenarios.reading import Shown, shown, texts
 from tests.scenarios.world import HOUSE, World
 
 
@@ -98,6 +98,86 @@ async def test_words_that_mean_nothing_get_an_answer_that_helps(world: World) ->
     ):
         await world.say("ada", typed)
         assert words in world.whisper("ada"), typed
+
+
+# --- from a message, and from a card ------------------------------------------------------------
+
+
+async def choose(world: World, person: str, ts: str) -> None:
+    """Declare an incident from the menu of a message."""
+    place = {"channel": "checkout", "ts": ts, "callback_id": "incident_from_message"}
+    answer = await world.act("shortcut", person=person, **place)
+    assert answer["ok"], answer
+
+
+def form_of(world: World, person: str) -> dict[str, str]:
+    """What is filled in already, by field; and every word of the form."""
+    (view,) = world.space.modals[f"U0{person.upper()}"]
+    blocks = view.data["blocks"]
+    found = {"": texts("", blocks)}
+    for block in (each for each in blocks if each["type"] == "input"):
+        element = block["element"]
+        chosen = (element.get("initial_option") or {}).get("value", "")
+        found[block["block_id"]] = element.get("initial_value") or chosen
+    return found
+
+
+@pytest.mark.requirement("C-113", "C-114")
+async def test_a_message_becomes_an_incident_of_the_release_that_is_live_there(
+    world: World,
+) -> None:
+    await world.soaking(5)
+    said = await world.act(
+        "say", person="alan", channel="checkout", text="orders get lost\nsince 10"
+    )
+    await choose(world, "grace", said["ts"])
+    form = form_of(world, "grace")
+    link = f"https://practice.slack.test/archives/C0CHECKOUT/p{said['ts'].replace('.', '')}"
+    assert f"<{link}|this message>" in form.pop("")
+    assert form == {
+        "title": "orders get lost",
+        "severity": "major",
+        "service": "checkout",
+        "environment": "production",
+        "version": "v1.2.0",
+        "affected": "",
+        "text": "orders get lost\nsince 10",
+    }
+    await world.submit("grace", severity="critical", affected="everybody who pays by card")
+    assert "is open: orders get lost (v1.2.0), critical" in world.whisper("grace")
+    world.page_about("orders get lost (v1.2.0), critical")
+    whole = card_of(world).whole
+    for words in ("everybody who pays by card", f"<{link}|Link 1>", "Measured: error_rate"):
+        assert words in whole
+    assert "A release caused it: `/rollback checkout` at once" in whole
+    assert (await world.rollout()).phase is Phase.PAUSED
+
+
+@pytest.mark.thorough
+@pytest.mark.requirement("C-116")
+async def test_the_card_of_a_release_declares_an_incident_about_its_version(world: World) -> None:
+    await world.soaking(5)
+    await world.click("grace", "incident_from_card")
+    form = form_of(world, "grace")
+    assert (form["service"], form["version"], form["title"]) == ("checkout", "v1.2.0", "")
+    answer = await world.submit("grace", title=" ", severity="minor")
+    assert "errors" in str(answer)
+    await world.submit("grace", title="a typo", severity="minor")
+    assert "is open: a typo (v1.2.0), minor" in world.whisper("grace")
+    assert "Repair it with a hotfix: `/release start VERSION --type hotfix`" in card_of(world).whole
+    assert (await world.rollout()).phase is Phase.SOAKING
+
+
+@pytest.mark.thorough
+async def test_another_version_than_the_live_one_is_not_put_down_to_its_release(
+    world: World,
+) -> None:
+    await world.soaking(5)
+    await world.click("grace", "incident_from_card")
+    await world.submit("grace", title="a typo", severity="minor", version="v1.1.0")
+    assert "is open: a typo (v1.1.0), minor" in world.whisper("grace")
+    incident = (await world.bot.incidents.recent(["checkout"]))[0]
+    assert (incident.version, incident.rollout_id) == ("v1.1.0", "")
 
 
 # --- with those outside -----------------------------------------------------------------------
@@ -198,3 +278,33 @@ async def test_the_pager_that_can_not_be_told_is_said_where_people_look(world: W
     world.expected_dead |= {key for key, _ in dead}
     assert len(dead) == 1
     assert far.alarms == {}
+
+
+@pytest.mark.thorough
+async def test_an_alert_that_is_no_longer_heard_of_is_unknown_and_a_person_is_asked_once(
+    world: World,
+) -> None:
+    await called(world)
+    await world.hook("/hooks/alertmanager", alert("firing"))
+    world.step = timedelta(minutes=10)
+    await world.advance(hours=4)
+    await world.hook("/hooks/alertmanager", alert("firing"))  # Alertmanager repeats what fires
+    await world.advance(hours=5)
+    assert not [text for text in said_in(world) if "still fire?" in text]
+    await world.crash()
+    await world.advance(hours=2)
+    await world.restart()
+    await world.advance(hours=2)
+    (asked,) = [text for text in said_in(world) if "still fire?" in text]
+    assert "Does the alert DiskFull (critical) on checkout production" in asked
+    assert "`/release report close f1 checkout`" in asked
+    assert "The alert DiskFull is unknown: not heard of since" in card_of(world).whole
+    await world.say("mary", "/release reports")
+    assert "DiskFull" in world.whisper("mary")  # it goes on counting
+    await world.say("ada", "/release report close f1 checkout")
+    assert "Over on checkout production: DiskFull" in world.whisper("ada")
+    world.pages()
+
+
+def said_in(world: World, channel: str = "C0CHECKOUT") -> list[str]:
+    return [message.text for message in world.space.messages.get(channel, [])]

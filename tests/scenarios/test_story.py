@@ -71,6 +71,7 @@ async def house_that_reaches_people(
 
 
 @pytest.mark.thorough
+@pytest.mark.requirement("C-115", "P-149")
 async def test_from_the_fault_to_the_next_mornings_standup(world: World, tmp_path: Path) -> None:
     async with mailbox() as box:
         far, page = await house_that_reaches_people(world, tmp_path, box)

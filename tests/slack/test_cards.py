@@ -10,17 +10,21 @@ import pytest
 
 from bot.domain.gates import Verdict
 from bot.domain.policy import decode, legal_actions
-from bot.domain.rollout import Phase, Rollout
+from bot.domain.reports import Report
+from bot.domain.rollout import Phase, Rollout, Tick
 from bot.engine.presenting import Presenter
 from bot.ports import Message
 from bot.practice import blocks as standin
+from bot.slack.buttons import DECLARE_FROM_CARD
 from bot.slack.cards import Cards
 from bot.slack.checklists import CHECK_AGAIN, CHECKLIST
 from bot.slack.sections import bar, sparkline
 from tests.blockkit import check_message, check_view
 from tests.domain import builders as b
 from tests.domain.builders import NOW, in_phase, soaking
+from tests.domain.test_at_a_glance import second_wave
 from tests.fakes.rollouts import ACCOUNTS, HOSTILE, LONG, SCENES, with_finding
+from tests.requirements.acting import plans
 
 LINK = "https://example.slack.com/archives/C0CHECKOUT/p1"
 CARDS = Cards(ACCOUNTS, lambda _id: LINK)
@@ -99,7 +103,7 @@ def test_the_home_tab_asks_only_those_who_can_still_sign_and_lists_nothing_twice
     assert headings(for_mary) == ["Waiting for you", "Under way (1)", "Lately"]
 
 
-APART = {"tick_item", "choose", CHECKLIST, CHECK_AGAIN}
+APART = {"tick_item", "choose", CHECKLIST, CHECK_AGAIN, DECLARE_FROM_CARD}
 """Buttons that stand beside what they are about, not in the row of the card."""
 
 
@@ -195,8 +199,10 @@ def test_an_open_gate_says_its_counts_what_it_takes_and_what_can_be_done() -> No
         "about 79 more clean requests, about 40 min at 2/min; 5 more errors in a row would break "
         "the limit"
     ) in words(card)
-    labels = {each["text"]["text"] for each in buttons(card)}
-    assert labels == {"Advance to 100 %", "Extend the soak", "Pause", "Roll back"}
+    labels = [each["text"]["text"] for each in buttons(card)]
+    assert labels == [
+        "Advance to 100 %", "Extend the soak", "Pause", "Roll back", "Declare an incident…",
+    ]  # fmt: skip
 
 
 def test_a_gate_that_would_pass_is_called_passing_while_it_soaks() -> None:
@@ -316,3 +322,73 @@ def test_a_card_has_one_set_of_buttons_with_one_that_stands_out() -> None:
         rows = [b for b in CARDS.card(rollout, NOW).blocks if b["type"] == "actions"]
         for row in rows:
             assert sum(e.get("style") == "primary" for e in row["elements"]) <= 1
+
+
+# --- at a glance ------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("B-104", "B-105", "B-106", "B-107", "B-108")
+def test_the_card_says_at_a_glance_where_it_is_how_it_is_and_what_is_open() -> None:
+    reports = (
+        Report("critical", "i1", NOW, "orders get lost", source="incident", open=False),
+        Report("DiskFull", "f1", NOW + timedelta(minutes=5), source="alarm", level="warning"),
+    )
+    later = NOW + timedelta(hours=2)
+    card = CARDS.card(second_wave(reports=reports), later)
+    fits(card)
+    shown = words(card)
+    assert "*25 %* of the traffic · wave 2 of 4" in shown
+    assert (
+        "! *Strained* · day 1 of 8 · incidents: 0 critical · alerts: 0 critical, 1 warning · "
+        "last issue: DiskFull, <!date^"
+    ) in shown
+    numbers = next(block["fields"] for block in card.blocks if "fields" in block)
+    assert [field["text"] for field in numbers] == [
+        "*error rate*\n0.319%  (↓ 2.48 pp)",
+        "*success rate*\n99.7%  (↑ 2.48 pp)",
+        "*latency p99*\n400ms  (↓ 100ms)",
+        "*memory*\n125 MB  (↑ 5 MB)",
+        "*requests per second*\n2  (↑ 1.722)",
+    ]
+    assert "In brackets: against wave 1" in shown
+    quiet = words(CARDS.card(second_wave(), later))
+    assert "✓ *Healthy*" in quiet
+    assert "last issue: none" in quiet
+
+
+def test_an_incident_that_is_the_last_issue_is_named() -> None:
+    only = (Report("critical", "i1", NOW, "orders <b>get</b> lost", source="incident"),)
+    shown = words(CARDS.card(second_wave(reports=only), NOW))
+    assert "✗ *Failing*" in shown
+    assert "last issue: critical incident: orders &lt;b&gt;get&lt;/b&gt; lost, <!date^" in shown
+
+
+@pytest.mark.requirement("B-109")
+@pytest.mark.parametrize(
+    ("phase", "wanted"),
+    [
+        (Phase.SOAKING, {"pause", "rollback"}),
+        (Phase.JUDGING, {"advance", "pause", "rollback"}),
+        (Phase.PAUSED, {"resume", "rollback"}),
+    ],
+)
+def test_the_card_goes_on_goes_back_and_pauses_by_buttons(phase: Phase, wanted: set[str]) -> None:
+    asked = [gate.id for gate in second_wave().current_wave.gates if gate.kind != "if"]
+    release = second_wave(phase=phase, ticks=tuple(Tick(id_, True, "ada", NOW) for id_ in asked))
+    shown = {button["action_id"] for button in buttons(CARDS.card(release, NOW))}
+    assert wanted <= shown
+
+
+@pytest.mark.requirement("S-084")
+def test_where_people_decide_the_card_says_what_comes_of_each_way_and_whom_to_call() -> None:
+    plan = plans().get("sarvanom-feature")
+    paused = msgspec.structs.replace(
+        in_phase(Phase.PAUSED), plan=plan, wave=1, weight=25.0, reason="somebody wants to look"
+    )
+    shown = words(CARDS.card(paused, NOW))
+    assert "Nothing rises until somebody resumes it" in shown
+    labels = [each["text"]["text"] for each in buttons(CARDS.card(paused, NOW))][-4:]
+    assert labels == ["Resume", "Step back to 5 %", "Roll back", "Declare an incident…"]
+    assert (
+        "An incident calls engineering lead, then security team, then product manager, then devops"
+    ) in shown

@@ -325,3 +325,19 @@ async def test_no_body_and_no_token_reaches_the_log(
 def test_errors_without_a_field_go_to_the_first_one() -> None:
     assert place_errors({"": "a", "x": "b"}, ["f", "g"]) == {"f": "a b"}
     assert place_errors({"": "a"}, []) == {}
+
+
+async def test_an_entry_in_the_menu_of_a_message_is_stored_with_what_the_message_says(
+    bot: Listening,
+) -> None:
+    said = await say(bot, "orders of <@U0GRACE> & co. get lost", "grace")
+    place = {"channel": "checkout", "ts": said["ts"], "callback_id": "incident_from_message"}
+    answer = await bot.slack.act("shortcut", person="ada", **place)
+    assert (answer["ok"], answer["status"], answer["body"]) == (True, 200, "")
+    (intent,) = bot.desk.intents
+    assert (intent.kind, intent.name) == ("action", "incident_from_message")
+    assert (intent.user_id, intent.channel, intent.message_ts) == ("U0ADA", CHANNEL, said["ts"])
+    assert intent.value == "orders of <@U0GRACE> & co. get lost"
+    assert intent.trigger_id
+    unknown = await bot.slack.act("shortcut", person="ada", **(place | {"callback_id": "x"}))
+    assert unknown["error"] == "unknown_shortcut"

@@ -6,11 +6,13 @@ from typing import Any
 import msgspec
 
 from bot.domain.reports import Report
+from bot.engine.standup_incidents import recoveries
 from bot.store.database import Store
 from bot.store.queries import reports
 from tests.store.toy import NOON
 
 MINUTE = timedelta(minutes=1)
+PLACE = ("checkout", "production")
 
 
 def alarm(id_: str = "f1", **fields: Any) -> Report:
@@ -56,7 +58,7 @@ async def test_how_long_incidents_took_is_known_once_they_are_over(store: Store)
     await over(incident("elsewhere"), MINUTE, "payments")
     await over(alarm("no incident"), MINUTE)
     await keep(store, incident("open"))
-    found = await store.transact(lambda c: reports.recoveries(c, "checkout", "production", NOON))
+    found = await store.transact(lambda c: recoveries(c, PLACE, NOON))
     assert sorted(found) == [600.0, 1200.0]
 
 
@@ -67,3 +69,24 @@ async def test_what_still_holds_is_not_forgotten(store: Store) -> None:
     later = NOON + timedelta(days=30)
     assert await store.transact(lambda c: reports.prune(c, later)) == 2
     assert [each.id for each in await standing(store)] == ["fires"]
+
+
+async def test_an_alarm_is_unheard_of_from_its_last_repetition_on_while_it_fires(
+    store: Store,
+) -> None:
+    fires = alarm("fires")
+    for each in (fires, alarm("over", open=False), alarm("report", source="report")):
+        await keep(store, each)
+
+    async def unheard(before: timedelta) -> list[tuple[str, str]]:
+        found = await store.transact(lambda c: reports.unheard(c, NOON + before))
+        return [(place, one.id) for place, _, one, _ in found]
+
+    assert await unheard(timedelta()) == []
+    assert await unheard(MINUTE) == [("checkout", "fires")]
+    await store.transact(lambda c: reports.heard(c, *PLACE, fires, NOON + 5 * MINUTE))
+    assert await unheard(5 * MINUTE) == []
+    assert await unheard(6 * MINUTE) == [("checkout", "fires")]
+    begun_anew = msgspec.structs.replace(fires, at=NOON + MINUTE)
+    await store.transact(lambda c: reports.heard(c, *PLACE, begun_anew, NOON + 9 * MINUTE))
+    assert await unheard(6 * MINUTE) == [("checkout", "fires")]

@@ -197,7 +197,12 @@ class App {
     const channel = message.channel ?? this.#channelOf(message);
     const target = { channel, ts: message.ts };
     if (message.ephemeral) target.ephemeral_id = message.id;
-    return { ...this.#ctx(target), openThread: (ts) => this.openThread(channel, ts) };
+    return {
+      ...this.#ctx(target),
+      openThread: (ts) => this.openThread(channel, ts),
+      shortcuts: this.state.shortcuts,
+      choose: (callback_id) => this.#deliver("shortcut", { ...target, callback_id }),
+    };
   }
 
   #channelOf(message) {

@@ -38,21 +38,20 @@ function button(element, block, ctx) {
   );
 }
 
-function overflow(element, block, ctx) {
+/** A menu behind three dots. `entries`: {words, choose()}; `focus`: its name when it is redrawn. */
+export function dots(label, focus, entries) {
   const menu = h("details", { class: "overflow" });
-  const choose = (option) => {
+  const take = (entry) => {
     menu.open = false;
     menu.querySelector("summary").focus();
-    ctx.act(element, { selected_option: option.value });
+    entry.choose();
   };
   menu.append(
-    h("summary", { "aria-label": "More actions", dataset: { focus: focusKey(element, block) } }, "⋯"),
+    h("summary", { "aria-label": label, dataset: { focus } }, "⋯"),
     h(
       "div",
       { class: "overflow-menu" },
-      element.options.map((option) =>
-        h("button", { type: "button", onclick: () => choose(option) }, textNodes(option.text, ctx)),
-      ),
+      entries.map((entry) => h("button", { type: "button", onclick: () => take(entry) }, entry.words)),
     ),
   );
   menu.addEventListener("keydown", (event) => {
@@ -66,6 +65,14 @@ function overflow(element, block, ctx) {
     if (!menu.contains(event.relatedTarget)) menu.open = false;
   });
   return menu;
+}
+
+function overflow(element, block, ctx) {
+  const entries = element.options.map((option) => ({
+    words: textNodes(option.text, ctx),
+    choose: () => ctx.act(element, { selected_option: option.value }),
+  }));
+  return dots("More actions", focusKey(element, block), entries);
 }
 
 // What each element starts with, as the plain value that is submitted.

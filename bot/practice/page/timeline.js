@@ -2,6 +2,7 @@
 
 import { avatar, byId, h, setText, syncList } from "./dom.js";
 import { renderBlocks } from "./blocks.js";
+import { dots } from "./elements.js";
 import { mrkdwn } from "./mrkdwn.js";
 
 export const isReply = (message) => Boolean(message.thread_ts) && message.thread_ts !== message.ts;
@@ -57,6 +58,13 @@ function replies(message, count, ctx) {
   );
 }
 
+// What the app offers for any message, as Slack has it behind the three dots of a message.
+function menu(message, author, ctx) {
+  if (message.ephemeral || !ctx.shortcuts?.length) return null;
+  const entries = ctx.shortcuts.map((one) => ({ words: one.name, choose: () => ctx.choose(one.callback_id) }));
+  return h("div", { class: "message-menu" }, dots(`Actions for the message from ${author.name}`, "menu", entries));
+}
+
 function article(message, author, count, ctx) {
   const kinds = ["message", message.ephemeral && "ephemeral", author.bot && "from-bot"];
   return h(
@@ -79,6 +87,7 @@ function article(message, author, count, ctx) {
       attached(message, ctx),
       replies(message, count, ctx),
     ),
+    menu(message, author, ctx),
   );
 }
 

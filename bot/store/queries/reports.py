@@ -47,18 +47,28 @@ def standing(conn: Connection, service: str, environment: str) -> list[Report]:
     return [_report(row) for row in rows.mappings()]
 
 
+def heard(conn: Connection, service: str, environment: str, again: Report, now: datetime) -> None:
+    """What is known already was told once more: it still holds."""
+    same = and_(report.c.source == again.source, report.c.id == again.id, report.c.at == again.at)
+    here = and_(_here(service, environment), same, report.c.open)
+    conn.execute(update(report).where(here).values(noted_at=now))
+
+
+def unheard(conn: Connection, before: datetime) -> list[tuple[str, str, Report, datetime]]:
+    """Alarms that fire as far as anybody knows, and were told for the last time before an instant.
+
+    Each as (service, environment, the alarm, when it was heard of last).
+    """
+    silent = and_(report.c.source == "alarm", report.c.open, report.c.noted_at < before)
+    rows = conn.execute(select(report).where(silent).order_by(report.c.at, report.c.id)).mappings()
+    return [(row["service"], row["environment"], _report(row), row["noted_at"]) for row in rows]
+
+
 def since(conn: Connection, service: str, environment: str, at: datetime) -> list[Report]:
     """What began on a service since then, whether or not it is over, oldest first."""
     here = and_(_here(service, environment), report.c.at >= at)
     rows = conn.execute(select(report).where(here).order_by(report.c.at, report.c.id))
     return [_report(row) for row in rows.mappings()]
-
-
-def recoveries(conn: Connection, service: str, environment: str, at: datetime) -> list[float]:
-    """How long each incident took that began since then and is over, in seconds."""
-    ended = and_(report.c.source == "incident", ~report.c.open, report.c.at >= at)
-    statement = select(report.c.at, report.c.noted_at).where(_here(service, environment), ended)
-    return [max(0.0, (over - began).total_seconds()) for began, over in conn.execute(statement)]
 
 
 def prune(conn: Connection, before: datetime) -> int:
