@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bot.domain.documents import DocumentError, nearest
+from bot.domain.addresses import is_address
+from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.notice_times import zone_of
 from bot.domain.plan_terms import Closed, Duration, Name
 from bot.outgoing import StatuspageDocument
@@ -27,6 +28,13 @@ class CadenceDocument(Closed, frozen=True, kw_only=True):
     later: Duration
 
 
+class AudienceDocument(Closed, frozen=True, kw_only=True):
+    """How an audience inside the house is reached."""
+
+    channels: tuple[ChannelId, ...] = ()
+    mail: tuple[str, ...] = ()
+
+
 class NoticesDocument(Closed, frozen=True, kw_only=True):
     """What customers are told, and how it reaches them.
 
@@ -37,7 +45,7 @@ class NoticesDocument(Closed, frozen=True, kw_only=True):
     with templates of your own. languages: of the notices, the main one first. channels_in:
     channels for the others. approvers: roles of which each has to approve; one person of any role
     unless some are named. public_hosts: names of hosts that customers may read. cadence: by
-    severity.
+    severity. audiences: who hears of releases inside the house, by the names that plans use.
     """
 
     from_: str = msgspec.field(default="", name="from")
@@ -54,6 +62,7 @@ class NoticesDocument(Closed, frozen=True, kw_only=True):
     approvers: tuple[Name, ...] = ()
     public_hosts: tuple[str, ...] = ()
     cadence: Mapping[Severity, CadenceDocument] = {}
+    audiences: Mapping[Name, AudienceDocument] = {}
 
 
 def notice_mistakes(
@@ -61,7 +70,8 @@ def notice_mistakes(
 ) -> list[DocumentError]:
     """What only the whole file can tell."""
     notices = document or NoticesDocument()
-    errors = []
+    errors: list[DocumentError] = []
+    place: Path
     for index, zone in enumerate(notices.zones):
         try:
             zone_of(zone)
@@ -72,6 +82,14 @@ def notice_mistakes(
             place = ("notices", "approvers", index)
             hint = nearest(role, roles)
             errors.append(DocumentError(place, f"there is no role {role!r}", hint))
+    for name, audience in notices.audiences.items():
+        if not audience.channels and not audience.mail:
+            problem = "nobody is reached by it"
+            errors.append(DocumentError(("notices", "audiences", name), problem, "add `channels`"))
+        for index, address in enumerate(audience.mail):
+            if not is_address(address):
+                place = ("notices", "audiences", name, "mail", index)
+                errors.append(DocumentError(place, f"{address!r} is not an address"))
     for language in notices.channels_in:
         if language not in notices.languages[1:]:
             problem = f"{language!r} is none of the further languages"

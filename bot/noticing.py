@@ -40,6 +40,7 @@ def noticing(settings: Settings) -> Callable[[Mapping[str, Publisher]], Publishi
         zones=document.zones,
         languages=document.languages,
         channels={main: document.channels, **document.channels_in},
+        inside={name: audience.channels for name, audience in document.audiences.items()},
         preview=_preview(settings, document.url),
     )
     return lambda publishers: msgspec.structs.replace(made, publishers=publishers)
@@ -90,6 +91,7 @@ def writing(document: NoticesDocument, found: NoticeTemplates) -> Writing:
         cadences={**CADENCES, **{k: _cadence(v) for k, v in document.cadence.items()}},
         known={name: text for name, text in known.items() if text},
         hosts=frozenset(document.public_hosts) | _host(document.status_page),
+        audiences=frozenset(document.audiences),
     )
 
 

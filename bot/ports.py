@@ -279,7 +279,8 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """A notice that was approved, as it goes out to those outside the team.
 
     event: the id of the maintenance or incident, the same for all of its notices. sequence: the
-    number of this notice in it, from 0. kind: maintenance or incident. status: scheduled,
+    number of this notice in it, from 0. kind: maintenance, incident, or briefing (of an audience
+    inside the house, which alone gets it). status: scheduled,
     rescheduled, in_progress, verifying, completed, cancelled, investigating, identified, monitoring
     or resolved. title: what it is about, without the status. starts_at, ends_at: of a maintenance,
     aware, UTC. components: names of what is affected, as the status page knows them.
@@ -299,6 +300,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime | None = None
     components: Sequence[str] = ()
     picture: Illustration | None = None
+    audience: str = ""
 
 
 class Delivered(msgspec.Struct, frozen=True):

@@ -82,6 +82,7 @@ def _mail(settings: Settings, clock: Clock, book: AddressBook) -> Iterator[tuple
             link=link,
             now=clock.now,
             languages=notices.languages,
+            inside={name: audience.mail for name, audience in notices.audiences.items()},
         ),
     )
 

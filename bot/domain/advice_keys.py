@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.metrics_dora import ALIASES, METRICS, MTTR
+from bot.domain.notice_comms import moments
 from bot.domain.plan import Plan
 from bot.domain.plan_sections import ShiftDocument
 from bot.domain.quality import COUNTED, GIVEN
@@ -49,6 +50,11 @@ def _unknown_words(plan: Plan) -> Iterator[DocumentError]:
             if word not in known:
                 hint = nearest(word, known) or f"there are {', '.join(known)}"
                 yield DocumentError((*path, index), f"{word!r} is no name that is known here", hint)
+    known_moments = moments(plan)
+    for index, comm in enumerate(plan.sections.comms):
+        if comm.when and comm.when not in known_moments:
+            hint = nearest(comm.when, known_moments) or f"there are {', '.join(known_moments)}"
+            yield DocumentError(("comms", index, "when"), "nothing is said then", hint)
     for figure in plan.sections.report:
         if figure not in GIVEN:
             hint = nearest(figure, GIVEN) or f"there are {', '.join(GIVEN)}"

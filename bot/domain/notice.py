@@ -18,6 +18,8 @@ from bot.domain.plan import Approval, digest_of
 
 MAINTENANCE = "maintenance"
 INCIDENT = "incident"
+BRIEFING = "briefing"
+"""What is said inside the house about a release: to one audience, such as engineering."""
 
 
 class Status(StrEnum):
@@ -192,7 +194,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: of the maintenance or incident. channel: where the team works on it. facts: values of the
     templates' variables, as text. zones, languages: see `Sheet`. owner: the person who is reminded.
     due_at: when the next word is due; reminded: how often that was said since. told: which moments
-    of the maintenance have been acted upon. later: what is drafted when its time comes.
+    of the maintenance have been acted upon. later: what is drafted when its time comes. audience:
+    who hears of it inside the house, "": customers.
     """
 
     id: str
@@ -200,6 +203,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: str = ""
     environment: str = ""
     channel: str = ""
+    audience: str = ""
     owner: Actor
     status: Status = Status.NONE
     facts: Mapping[str, str] = {}
@@ -281,7 +285,8 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
     """What a house says about its notices.
 
     render: see there. rule: who approves. cadences: by severity. known: facts that are always the
-    same (support, status_page). hosts: names that customers may see.
+    same (support, status_page). hosts: names that customers may see. audiences: inside the house,
+    those of which it is said how they are reached.
     """
 
     render: Render
@@ -289,3 +294,4 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
     cadences: Mapping[str, Cadence]
     known: Mapping[str, str] = {}
     hosts: frozenset[str] = frozenset()
+    audiences: frozenset[str] = frozenset()

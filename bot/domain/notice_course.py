@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bot.domain.notice import INCIDENT, MAINTENANCE, OVER, Status
+from bot.domain.notice import BRIEFING, INCIDENT, MAINTENANCE, OVER, Status
 
 _S = Status
 _PLANNED = frozenset({_S.SCHEDULED})
 _RUNNING = frozenset({_S.IN_PROGRESS, _S.VERIFYING})
 _BROKEN = frozenset({_S.INVESTIGATING, _S.IDENTIFIED, _S.MONITORING})
 _NONE = frozenset({_S.NONE})
+_INSIDE = frozenset({_S.NONE, _S.COMPLETED})
 
 
 class Occasion(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +73,8 @@ OCCASIONS: Mapping[str, Occasion] = {
     "post_mortem": _of(
         INCIDENT, "incident-post-mortem", frozenset({_S.RESOLVED}), None, "resolved"
     ),
+    "briefed": _of(BRIEFING, "briefing", _INSIDE, _S.COMPLETED, "briefed"),
+    "reported": _of(BRIEFING, "report", _INSIDE, _S.COMPLETED, "reported"),
 }
 """Every reason for a message. Forward steps may be left out; only an incident goes back, when a
 repair did not hold, and a release that is taken back after its end."""

@@ -65,11 +65,13 @@ def planned(notice: Notice) -> Notice:
 
 
 def _ended(notice: Notice, now: datetime) -> Notice:
-    """It is over when customers know the end, and nothing is under way any more."""
+    """It is over when customers know the end, or hear nothing of it, and nothing is under way."""
     settled = all(
         letter.stage not in {Stage.APPROVED, Stage.PUBLISHING} for letter in notice.letters
     )
-    over = notice.status in OVER and settled
+    unsaid = notice.status is Status.NONE and not notice.later and bool(notice.letters)
+    put_away = unsaid and not any(letter.open for letter in notice.letters)
+    over = settled and (notice.status in OVER or put_away)
     return msgspec.structs.replace(notice, ended_at=(notice.ended_at or now) if over else None)
 
 

@@ -63,7 +63,7 @@ def write(notice: Notice, letter: Letter, writing: Writing) -> Letter:
         languages=notice.languages,
     )
     made = writing.render(sheet)
-    problems = (*made.problems, *wrong(facts, notice.zones))
+    problems = (*made.problems, *wrong(facts, notice.zones), *_unheard(notice, writing))
     said = " \n".join(f"{words.subject}\n{words.text}" for words in made.words)
     hosts = {*writing.hosts, *_own_hosts(writing)}
     written = msgspec.structs.replace(
@@ -74,6 +74,12 @@ def write(notice: Notice, letter: Letter, writing: Writing) -> Letter:
         flags=findings(said, hosts),
     )
     return msgspec.structs.replace(written, digest=digest(notice, written))
+
+
+def _unheard(notice: Notice, writing: Writing) -> Iterator[Problem]:
+    if notice.audience and notice.audience not in writing.audiences:
+        how = f"`notices: audiences: {{{notice.audience}: {{channels: [C...]}}}}`"
+        yield Problem("audience", f"nobody knows how {notice.audience} is reached; set {how}")
 
 
 def _own_hosts(writing: Writing) -> Iterator[str]:

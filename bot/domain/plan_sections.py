@@ -299,12 +299,14 @@ class StandupDocument(Closed, frozen=True, kw_only=True):
 class CommDocument(Closed, frozen=True, kw_only=True):
     """Words that are due at a time relative to the release, or when something happens.
 
-    when: wave (each of them, the end and a rollback), end, or rollback.
+    when: wave (each of them, the end and a rollback), end, rollback, or the id of a wave. to: for
+    whom inside the house, as `notices: audiences:` names them; customers unless somebody is named.
     """
 
     at: Offset | Literal[""] = ""
     when: str = ""
     send: tuple[str, ...] = ()
+    to: NameOrNone = ""
 
 
 class ShiftDocument(Closed, frozen=True, kw_only=True):

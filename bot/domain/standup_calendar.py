@@ -79,6 +79,8 @@ def due(series: Series, now: datetime, *, live: bool) -> Slot | None:
 
 def following(series: Series, now: datetime, *, live: bool) -> Slot | None:
     """The next slot after `now`, None when none comes within a year."""
+    if not series.times:
+        return None
     today = now.astimezone(ZoneInfo(series.zone)).date()
     for ahead in range(FURTHEST):
         slots = _slots(series, today + timedelta(days=ahead), live)

@@ -18,13 +18,14 @@ ChannelId = Annotated[str, Meta(pattern=r"^[CGD][A-Z0-9]{2,}$")]
 class StandupDocument(Closed, frozen=True, kw_only=True):
     """A daily standup about the releases by a plan.
 
-    at: local time as HH:MM, zone: an IANA time zone. holidays: days without one, unless a release
-    is under way. weekly: the weekday on which the report of the week comes with it.
+    at: local time as HH:MM; without one it is held when somebody asks for it. zone: an IANA time
+    zone. holidays: days without one, unless a release is under way. weekly: the weekday on which
+    the report of the week comes with it.
     """
 
     channel: ChannelId
     plan: str
-    at: TimeOfDay
+    at: TimeOfDay | Literal[""] = ""
     zone: str
     holidays: tuple[Date, ...] = ()
     weekly: Weekday | Literal[""] = "monday"
@@ -36,7 +37,7 @@ def series_of(standup: StandupDocument) -> Series:
         channel=standup.channel,
         plan=standup.plan,
         zone=standup.zone,
-        times=(time.fromisoformat(standup.at),),
+        times=(time.fromisoformat(standup.at),) if standup.at else (),
         holidays=frozenset(date.fromisoformat(day) for day in standup.holidays),
         weekly=WEEKDAYS.index(standup.weekly) if standup.weekly else None,
     )

@@ -13,19 +13,26 @@ Present = Callable[[Announcement, str], Message]
 
 
 class ChannelPublisher:
-    """Implements `bot.ports.Publisher`. channels: by language."""
+    """Implements `bot.ports.Publisher`. channels: by language; inside: by audience."""
 
     def __init__(
-        self, tools: Tools, present: Present, channels: Mapping[str, Sequence[str]]
+        self,
+        tools: Tools,
+        present: Present,
+        channels: Mapping[str, Sequence[str]],
+        inside: Mapping[str, Sequence[str]],
     ) -> None:
         self._store = tools.store
         self._chat = tools.chat
         self._clock = tools.clock
         self._present = present
         self._channels = channels
+        self._inside = inside
 
     async def destinations(self, announcement: Announcement) -> Sequence[str]:
-        """The channels of its language."""
+        """The channels of its language, or of the audience that alone gets it."""
+        if announcement.audience:
+            return tuple(self._inside.get(announcement.audience, ()))
         return tuple(self._channels.get(announcement.language, ()))
 
     async def publish(self, announcement: Announcement, destination: str, key: str) -> Delivered:

@@ -91,6 +91,7 @@ def announcement(notice: Notice, letter: Letter, language: str) -> Announcement:
         starts_at=instant(facts.get("starts_at", "")),
         ends_at=instant(facts.get("ends_at", "")),
         components=_listed(facts.get("components", "")),
+        audience=notice.audience,
     )
 
 

@@ -55,9 +55,9 @@ class Publishing(msgspec.Struct, frozen=True, kw_only=True):
 
     writing: its words and rules. publishers: by name, besides Slack. translated: those that tell
     the languages apart; the others get the main one alone. zones, languages: of new notices.
-    channels: that customers read, by language. preview: the link to the page that shows a message
-    as a mail, "" where there is none. part: how many destinations get their errands in one unit of
-    work, so that it is over in a moment.
+    channels: that customers read, by language; inside: those of audiences. preview: the link to the
+    page that shows a message as a mail, "" where there is none. part: how many destinations get
+    their errands in one unit of work, so that it is over in a moment.
     """
 
     writing: Writing
@@ -66,14 +66,15 @@ class Publishing(msgspec.Struct, frozen=True, kw_only=True):
     zones: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
     channels: Mapping[str, tuple[str, ...]] = {}
+    inside: Mapping[str, tuple[str, ...]] = {}
     preview: Preview = nowhere
-    part: int = 500
+    part: int = 200
 
 
 def parts(tools: Tools, presenter: NoticePresenter, publishing: Publishing) -> Sequence[Part]:
     """The part of an engine that carries notices."""
     kind = notice_kind(publishing.writing)
-    slack = ChannelPublisher(tools, presenter.published, publishing.channels)
+    slack = ChannelPublisher(tools, presenter.published, publishing.channels, publishing.inside)
     ways = {SLACK: slack, **publishing.publishers}
     told = Ways(ways, publishing.translated | {SLACK}, publishing.part)
     performer = NoticePerformer(tools, presenter, told)
@@ -190,7 +191,8 @@ class _Asked:
             owner=_owner(about),
             facts={name: text for name, text in facts.items() if name not in ONCE},
             zones=self._publishing.zones,
-            languages=self._publishing.languages,
+            languages=self._publishing.languages[: 1 if effect.audience else None],
+            audience=effect.audience,
             created_at=self._tools.clock.now(),
         )
         source = effect.once or work.row.key

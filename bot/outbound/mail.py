@@ -9,7 +9,7 @@ A server that refuses an address for good concerns that address alone. Mails tha
 come back to the sender's mailbox; they are not read here.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -197,8 +197,9 @@ def _said(error: Exception) -> str:
 class Mail:
     """Implements `Outlet`. The destinations are addresses.
 
-    listed: the file of recipients, None without one; it is read anew each time. link: the link by
-    which an address leaves a service's list, "" when there is none. now: the present instant.
+    listed: the file of recipients, None without one; it is read anew when it has changed. link: the
+    link by which an address leaves a service's list, "" when there is none. now: the present
+    instant. inside: addresses by audience.
     """
 
     def __init__(
@@ -211,6 +212,7 @@ class Mail:
         link: Callable[[str, str], str],
         now: Callable[[], datetime],
         languages: Sequence[str] = ("en",),
+        inside: Mapping[str, Sequence[str]] = {},
     ) -> None:
         self._post = Post(to, sender.domain)
         self._to = to
@@ -219,7 +221,9 @@ class Mail:
         self._book = book
         self._link = link
         self._now = now
+        self._known: tuple[object, recipients.Recipients] | None = None
         self._languages = languages
+        self._inside = inside
 
     async def destinations(self, announcement: Announcement) -> Sequence[str]:
         """Who hears about the service, less those who left.
@@ -227,6 +231,8 @@ class Mail:
         A line of the file that can't be read is a destination, too, which fails when it is
         published to: so it is seen, and holds up nobody else.
         """
+        if announcement.audience:
+            return tuple(self._inside.get(announcement.audience, ()))
         found = self._read()
         service = announcement.service
         left = await self._book.left(service)
@@ -270,7 +276,13 @@ class Mail:
         return [await self._server(), *self._file(services), *self._links()]
 
     def _read(self) -> recipients.Recipients:
-        return recipients.Recipients() if self._listed is None else recipients.read(self._listed)
+        """What the file says. One of many thousands is asked for part by part, and read once."""
+        if self._listed is None:
+            return recipients.Recipients()
+        mark = _mark(self._listed)
+        if mark is None or self._known is None or self._known[0] != mark:
+            self._known = mark, recipients.read(self._listed)
+        return self._known[1]
 
     async def _server(self) -> Looked:
         do = "Correct COUNTERSIGN_SMTP_URL, or see that the server runs and is reached from here."
@@ -303,6 +315,15 @@ class Mail:
         do = "Set `notices: {url: https://...}` to where customers reach the bot."
         problem = "mails bear no link by which they can be stopped with one click"
         return [Looked("unsubscribe", problem, do, "warn")]
+
+
+def _mark(path: Path) -> object:
+    """What is another one when the file is; None when it can't be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _unknown(name: str, services: Sequence[str]) -> str:

@@ -134,7 +134,12 @@ class StatusPage:
         self._base = f"{api.rstrip('/')}/v1/pages/{page}"
 
     async def destinations(self, announcement: Announcement) -> Sequence[str]:
-        """The page, if the service is on it; what is about no service always is."""
+        """The page, if the service is on it; what is about no service always is.
+
+        What is said inside the house is on no page.
+        """
+        if announcement.audience:
+            return []
         service = announcement.service
         listed = not service or not self._components or service in self._components
         return [self._page] if listed else []

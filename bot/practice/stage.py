@@ -73,7 +73,7 @@ async def open_stage(port: int, folder: Path, *, sockets: bool = False) -> Async
     traffic = ShopTraffic(shop, now=time.time)
     page = listening(HOST, port)
     bot_socket = listening(HOST, 0)
-    bot_url = f"http://{HOST}:{bot_socket.getsockname()[1]}/slack/events"
+    bot_base = f"http://{HOST}:{bot_socket.getsockname()[1]}"
     base = f"http://{HOST}:{port}"
     async with contextlib.AsyncExitStack() as stack:
         for bound in (page, bot_socket):  # for a start that fails before they are served
@@ -82,7 +82,11 @@ async def open_stage(port: int, folder: Path, *, sockets: bool = False) -> Async
         workspace = Workspace.practice(lambda: datetime.now(UTC), keys.slack_token, base_url=base)
         link = await stack.enter_async_context(_linked(workspace, keys.slack_app))
         standin = slack_app(
-            workspace, bot_url=bot_url, signing_secret=keys.slack_secret, http=to_bot, link=link
+            workspace,
+            bot_url=f"{bot_base}/slack/events",
+            signing_secret=keys.slack_secret,
+            http=to_bot,
+            link=link,
         )
         deployer = PracticeDeployer(
             {Target(SERVICE, "production"): shop}, secret=keys.deployer, now=time.time
@@ -101,7 +105,7 @@ async def open_stage(port: int, folder: Path, *, sockets: bool = False) -> Async
         await stack.enter_async_context(served(site, page, GRACE))
         stack.push_async_callback(standin.aclose)
         outside = await stack.enter_async_context(real_world())
-        setup = _setup(keys, base, folder, outside)
+        setup = _setup(keys, base, bot_base, folder, outside)
         bot = await stack.enter_async_context(running(setup, outside))
         await bot.slack.first()
         await stack.enter_async_context(served(bot.web, bot_socket, GRACE))
@@ -139,9 +143,12 @@ roles:
   product:         {people: [alan]}
 notices:
   channels: [C0RELEASES]
+  url: "BOT"
   zones: [UTC]
   support: support@shop.example
   status_page: https://status.shop.example
+standups:                                  # without a time: when somebody types /standup now
+  - {channel: C0CHECKOUT, plan: quickstart, zone: UTC}
 services:
   checkout:
     channel: C0CHECKOUT
@@ -153,10 +160,10 @@ services:
 """
 
 
-def _setup(keys: Keys, base: str, folder: Path, outside: Outside) -> Setup:
+def _setup(keys: Keys, base: str, bot_base: str, folder: Path, outside: Outside) -> Setup:
     """Made in the way of every installation: by a file and an environment."""
     file = folder / DEFAULT_FILE
-    file.write_text(CONFIG.replace("BASE", base), encoding="utf-8")
+    file.write_text(CONFIG.replace("BOT", bot_base).replace("BASE", base), encoding="utf-8")
     settings, plans = load(
         file,
         {

@@ -67,7 +67,7 @@ def edit_form(notice: Notice, letter: Letter, facts: Mapping[str, str], metadata
 def fields_of(letter: Letter) -> tuple[str, ...]:
     """The values that people may fill in: those of the template, and what else is lacking."""
     lacking = [p.field for p in letter.problems if p.field.isidentifier()]
-    computed = {"next_update_at", "template", "zone"}
+    computed = {"next_update_at", "template", "zone", "audience"}
     return tuple(n for n in dict.fromkeys((*letter.fields, *lacking)) if n not in computed)
 
 

@@ -46,6 +46,18 @@ FACTS = {
     "next_steps": "the same for exports",
     "link": "https://example.com/post-mortem",
     "summary": "a disk was full, and nobody was warned",
+    "timeline": "First requests: 5% for 30m\nEverybody: 100%",
+    "risks": "At first 5% of the traffic get it.",
+    "technical_details": "a new index",
+    "feature_impact": "search is faster",
+    "user_experience": "nothing looks different",
+    "known_issues": "none",
+    "user_communication": "nothing has to be done",
+    "business_impact": "fewer people give up",
+    "outcome": "v2 has all the traffic.",
+    "figures": "error_rate < 1%: 0.2%",
+    "technical_updates": "one service less",
+    "roadmap": "the same for exports",
     "support": "support@example.com",
     "status_page": "https://status.example.com",
 }
@@ -122,6 +134,16 @@ def test_the_page_is_made_of_the_text_and_escapes_what_was_typed(
             {"success", "thanks", "lessons", "next_steps"},
             marks=pytest.mark.requirement("P-132"),
         ),
+        pytest.param(
+            "release-features",
+            {"features", "release_notes"},
+            marks=pytest.mark.requirement("S-088", "S-091"),
+        ),
+        pytest.param(
+            "release-next",
+            {"expected_changes", "expectations"},
+            marks=pytest.mark.requirement("B-078"),
+        ),
     ],
 )
 def test_what_the_documents_want_said_has_to_be_filled_in(
@@ -130,6 +152,31 @@ def test_what_the_documents_want_said_has_to_be_filled_in(
     assert fields | {"support"} <= {
         problem.field for problem in render(templates, name, {}).problems
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        pytest.param(name, fields, marks=pytest.mark.requirement(row))
+        for name, fields, row in (
+            ("briefing-engineering", {"technical_details", "timeline"}, "S-078"),
+            ("briefing-product", {"feature_impact", "user_experience"}, "S-079"),
+            ("briefing-support", {"known_issues", "user_communication"}, "S-080"),
+            ("briefing-leadership", {"business_impact", "risks"}, "S-081"),
+            (
+                "report-stakeholders",
+                {"business_impact", "technical_updates", "risks", "roadmap"},
+                "S-092",
+            ),
+        )
+    ],
+)
+def test_each_audience_inside_hears_what_it_needs_and_no_address_for_customers(
+    templates: NoticeTemplates, name: str, fields: set[str]
+) -> None:
+    needed = {problem.field for problem in render(templates, name, {}).problems}
+    assert fields <= needed
+    assert not {"support", "status_page"} & needed
 
 
 def test_the_post_mortem_tells_where_it_can_be_read(templates: NoticeTemplates) -> None:

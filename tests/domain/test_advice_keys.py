@@ -25,6 +25,7 @@ from tests.requirements.acting import plans
             ["version.increment.major"],
         ),
         ({"dora": ["lead_time", "mttr", "bug_rate", "lead_tine"]}, ["dora.3"]),
+        ({"comms": [{"when": "end"}, {"when": "weave"}]}, ["comms.1.when"]),
         ({"report": {"adoption": "a", "adoptoin": "b"}}, ["report.adoptoin"]),
         (
             {

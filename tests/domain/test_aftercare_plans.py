@@ -442,7 +442,20 @@ def test_sarvanom_is_tried_live_for_half_an_hour(name: str) -> None:
     story.answer_all(Actor("eve", "U0EVE", ("engineering_team",)))
     story.wait(30 * MINUTE)
     assert story.said("live (0s to 30m) is over: all 5 items are fine") == [30 * MINUTE]
-    assert story.care.phase is Stage.PASSED
+    story.wait(7 * DAY)
+    assert story.care.phase is Stage.PASSED  # what a week could tell, nobody has to answer
+
+
+@pytest.mark.requirement("S-097", "S-100", "S-101")
+def test_what_the_report_of_sarvanom_tells_can_be_said_by_somebody() -> None:
+    """Each figure has an item; those of the business can be answered in the first week."""
+    plan = library().get("sarvanom-feature")
+    story = Story(plan, checks={"smoke_tests": True, "user_journeys": True})
+    story.wait(2 * DAY)
+    asked = {item.id for _, item in questions(story.care)}
+    lists = {item.id for each in plan.sections.checklists.values() for item in each.items}
+    assert set(plan.sections.report.values()) <= asked | lists
+    assert asked >= {"satisfaction", "adoption", "engagement", "revenue", "support-tickets"}
 
 
 # --- whispercache -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import Connection, select
 
-from bot.domain.notice import INCIDENT, MAINTENANCE, Notice, Stage
+from bot.domain.notice import INCIDENT, MAINTENANCE, Notice, Rendered, Sheet, Stage, Words
 from bot.domain.notice_events import Drafted, Pressed, Publish, Retried
 from bot.domain.plan_compile import compile_plan
 from bot.domain.rollout import Phase
@@ -102,7 +102,7 @@ async def let(world: World, span: timedelta, *, crash: bool = False) -> None:
     await world.engine.settle()
 
 
-@pytest.mark.requirement("P-134")
+@pytest.mark.requirement("P-134", "S-090")
 async def test_what_is_approved_reaches_every_place_and_the_card_says_so(world: World) -> None:
     await begun(world, INCIDENT, "investigating")
     assert box(world).arrived == {}
@@ -249,3 +249,67 @@ async def test_a_release_drafts_its_words_and_a_person_sends_them(world: World) 
     after = await notices(world).find("r1")
     assert after is not None
     assert [letter.occasion for letter in after.letters][4:] == ["followed_up"]
+
+
+class Inside(Letterbox):
+    """Tells what is meant for customers and what for an audience inside."""
+
+    async def destinations(self, announcement: Announcement) -> Sequence[str]:
+        return (f"{announcement.audience}@x.com",) if announcement.audience else self.places
+
+
+BRIEFED = {
+    **DOCUMENT,
+    "plan": "briefed",
+    "comms": [
+        {"at": "-1d", "to": "engineering"},
+        {"at": "-1d", "to": "nobody"},
+        {"when": "end", "to": "engineering"},
+    ],
+}
+
+
+@pytest.mark.requirement("S-085", "S-086")
+async def test_an_audience_inside_alone_hears_what_is_meant_for_it(world: World) -> None:
+    inside = {"engineering": ("C0ENG",)}
+    writing = msgspec.structs.replace(
+        world.publishing.writing, audiences=frozenset(inside), render=_said
+    )
+    world.publishing = msgspec.structs.replace(
+        world.publishing,
+        writing=writing,
+        inside=inside,
+        zones=("UTC",),
+        publishers={"email": Inside("c@x.com")},
+    )
+    world.engine = world.build()
+    await world.start("r1", "v2", plan=compile_plan(BRIEFED))
+    briefing, unheard = [await notices(world).find(f"r1-{to}") for to in ("engineering", "nobody")]
+    assert briefing is not None
+    assert unheard is not None
+    assert [problem.field for problem in unheard.letters[0].problems] == ["audience"]
+    await press(world, briefing)
+    assert world.chat.texts("C0ENG") != []
+    assert world.chat.texts("C0STATUS") == []
+    assert list(box(world).arrived.values()) == [("engineering@x.com", "briefed")]
+
+    await world.sign("r1")
+    await world.until(Phase.COMPLETED)
+    after = await notices(world).find("r1-engineering")
+    assert after is not None
+    assert after.letters[1].occasion == "reported"
+    assert "v2 has all the traffic." in after.letters[1].main.text
+    assert "error_rate < 1%: " in after.letters[1].main.text
+
+
+def _said(sheet: Sheet) -> Rendered:
+    text = "\n".join(f"{name}: {value}" for name, value in sorted(sheet.values.items()))
+    return Rendered((Words("en", sheet.template, text),))
+
+
+async def press(world: World, found: Notice) -> None:
+    """Somebody approves the newest message."""
+    letter = found.letters[-1]
+    pressed = Pressed(ADA, letter.number, letter.digest)
+    await world.engine.apply(found.id, pressed, kind=NAME)
+    await world.engine.settle()

@@ -9,6 +9,7 @@ from bot.domain.plan import Plan
 from bot.domain.plan_compile import compile_plan
 from bot.domain.reports import Report
 from bot.domain.rollout import Phase
+from bot.domain.standup_settings import StandupDocument, series_of
 from bot.domain.standup_state import Choice
 from bot.engine.standup_waiting import Waiting
 from bot.engine.standups import standup_kind
@@ -93,3 +94,22 @@ async def test_a_figure_of_a_wave_that_went_on_is_kept_after_its_end(inline_stor
     (held,) = await office.holding.here("C0SHOP")
     told = await office.holding.figures(held, timedelta(days=7))
     assert "User satisfaction: 4.7 of 5 (v2)" in told
+
+
+async def test_a_standup_without_a_time_is_held_when_somebody_asks_and_never_by_itself(
+    inline_store: Store,
+) -> None:
+    office = Office(inline_store)
+    office.series = (series_of(StandupDocument(channel="C0ALL", plan="daily", zone="UTC")),)
+    office.engine = office.build()
+    for _ in range(4):
+        office.clock.advance(timedelta(hours=12).total_seconds())
+        await office.engine.settle()
+    assert office.posted() == []
+    (held,) = await office.holding.here("C0ALL")
+    assert office.holding.following(held) is None
+    made = await office.holding.now("C0ALL", "", ADA, "typed-1")
+    await office.engine.settle()
+    assert made is not None
+    assert made.next_at is None
+    assert len(office.posted()) == 1

@@ -32,7 +32,7 @@ async def written(folder: Path, entry: Entry = ENTRY) -> str:
     return (folder / "crypto-watch" / "CHANGELOG.md").read_text("utf-8")
 
 
-@pytest.mark.requirement("C-068", "C-069", "C-070", "C-071", "C-072")
+@pytest.mark.requirement("C-068", "C-069", "C-070", "C-071", "C-072", "S-110")
 async def test_an_entry_reads_as_keep_a_changelog_has_it(tmp_path: Path) -> None:
     text = await written(tmp_path)
     assert text[text.index("## [") :] == (

@@ -20,6 +20,10 @@ DUE = {
     "rollback": "what happens when it goes back",
     "calendar": "days, windows and what comes again",
     "version": "forms of versions, tags and branches",
+    "measure": "figures over many releases",
+    "notice": "what customers and stakeholders are told",
+    "record": "change log, version records, decisions",
+    "standup": "the daily standup",
     "default": "how conflicts of the documents are read",
     "card": "what the card shows",
     "incident": "incidents, post-mortems, escalation",
@@ -31,12 +35,8 @@ LATER = {
     "health": "health and readiness of a service",
     "integration": "systems of others",
     "load-test": "load tests before a release",
-    "measure": "figures over many releases",
     "metric": "figures of a service",
     "migration": "changes of a database",
-    "notice": "what customers and stakeholders are told",
-    "record": "change log, version records, decisions",
-    "standup": "the daily standup",
     "synthetic": "checks from outside",
 }
 """The areas whose rows are counted and not yet asked for."""

@@ -16,7 +16,7 @@ title: A document
 rows:
   A-1: {area: gate, mark: MUST, says: "Fewer errors than before"}
   A-2: {area: gate, mark: CONFIG, says: "Half an hour"}
-  A-3: {area: notice, mark: MUST, says: "Somebody is told"}
+  A-3: {area: flag, mark: MUST, says: "Somebody is told"}
 """
 MARKED = """\
 import pytest
@@ -105,7 +105,7 @@ def test_tests_that_cannot_be_read_are_an_error_and_not_an_empty_page(project: P
     ("old", "new", "said"),
     [
         ("A-2", "A-1", "A-1 is there twice"),
-        ("notice", "noise", "there is no area 'noise'"),
+        ("flag", "noise", "there is no area 'noise'"),
         ("CONFIG", "DOC", "neither MUST nor CONFIG"),
         ("says:", "text:", "unknown field `text`"),
     ],
@@ -136,10 +136,10 @@ def test_what_is_due_and_what_is_for_later_are_counted_apart() -> None:
     source = Source(
         "A document",
         {"A-1": Row("gate", "MUST", "one"), "A-2": Row("gate", "MUST", "two")}
-        | {"A-3": Row("notice", "MUST", "three")},
+        | {"A-3": Row("flag", "MUST", "three")},
     )
     claims = {"A-1": ("t.py::f",), "A-3": ("t.py::g",)}
-    assert counts([source], claims) == {"gate": (1, 2), "notice": (1, 1)}
+    assert counts([source], claims) == {"gate": (1, 2), "flag": (1, 1)}
     assert [line.split(" rows")[0] for line in summary([source], claims)] == ["1 of 2", "1 of 1"]
     assert not list(unknown([source], claims))
     assert "- A document: A-2" in page([source], claims)

@@ -29,6 +29,7 @@ def status(world: World) -> list[str]:
     return [message.text for message in world.space.messages.get("C0STATUS", [])]
 
 
+@pytest.mark.requirement("S-089")
 async def test_a_maintenance_is_told_by_two_people_moved_and_completed(world: World) -> None:
     impact = "--impact queries may fail for about ten minutes"
     await world.say("mary", f"/notice maintenance the query service {START} {impact}")

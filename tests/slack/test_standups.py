@@ -23,12 +23,14 @@ from bot.domain.standup_state import (
     Issue,
     Standup,
     Superseded,
+    Topic,
     TopicClosed,
 )
 from bot.ports import Message
 from bot.slack.standups import StandupCards, add_form, decision_form
 from tests.blockkit import check_message, check_view
 from tests.domain import builders as b
+from tests.requirements.acting import plans
 from tests.scenarios.reading import Shown, texts
 
 CARDS = StandupCards({"ada": "U0ADA", "mary": "U0MARY"}, "/daily")
@@ -238,3 +240,31 @@ def test_the_form_of_an_action_offers_the_people() -> None:
     check_view(view)
     assert "ada\nmary" in texts("", view["blocks"])
     check_view(add_form(standup(release()), []))
+
+
+LINKS = {"business": "https://grafana.example/d/business?from=now"}
+
+
+@pytest.mark.requirement("P-102", "P-103")
+def test_the_dashboards_of_the_plan_are_told_with_what_they_show_and_where_they_are() -> None:
+    proofile = msgspec.structs.replace(release(), plan=plans().get("proofile-staged"))
+    told = topic(proofile, NOW, yesterday=None, links=LINKS)
+    whole = shown(standup_of(told)).whole
+    assert "business (activity of users, use of features, conversion)" in whole
+    assert "conversion) https://grafana.example/d/business?from=now" in whole
+    for name in ("real time status", "performance", "infrastructure"):
+        assert f"• {name} (" in whole
+
+
+@pytest.mark.requirement("P-125", "P-126", "P-127", "P-128")
+def test_who_looks_at_what_is_told_team_by_team() -> None:
+    proofile = msgspec.structs.replace(release(), plan=plans().get("proofile-staged"))
+    whole = shown(standup_of(topic(proofile, NOW, yesterday=None))).whole
+    assert "• qa: the features, performance, issues, where they come from, on call" in whole
+    for team in ("backend", "frontend", "devops"):
+        assert f"• {team}: " in whole
+    assert "Who looks at what" not in shown(standup(release())).whole
+
+
+def standup_of(told: Topic) -> Standup:
+    return msgspec.structs.replace(standup(release()), topics=(told,))
