@@ -21,6 +21,9 @@ from bot.domain.reports import literal, snake
 VERSION = "4"
 """Of the webhook that is understood."""
 
+GRAFANA = "1"
+"""What Grafana's webhook contact point calls the same form."""
+
 MANY = 1_000_000
 """More alerts than anybody counts."""
 
@@ -106,7 +109,7 @@ def read(body: Any, rules: AlertmanagerDocument) -> Sequence[Alert]:
     if not isinstance(body, dict) or not isinstance(body.get("alerts"), list):
         raise NotAlertmanagerError("there is no list `alerts`; this is for Alertmanager's webhook")
     version = body.get("version", VERSION)
-    if version != VERSION:
+    if version not in (VERSION, GRAFANA):  # it may be anything, a list as well
         raise NotAlertmanagerError(
             f"this is version {repr(version)[:40]} of the webhook, not {VERSION!r}"
         )

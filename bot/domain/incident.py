@@ -86,7 +86,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     update_due_at: when people should hear of it again. fixed_at: when the traffic was back. roles:
     part -> person. steps: of the runbook. ticket, ticket_link: of the ticket. said: the newest word
     on how it stands, said_at. affected: who notices it, as people put it. logs: see
-    `bot.domain.log_links`.
+    `bot.domain.log_links`. dashboards: name -> address.
     """
 
     id: str
@@ -123,6 +123,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     links: tuple[str, ...] = ()
     affected: str = ""
     logs: str = ""
+    dashboards: Mapping[str, str] = {}
     ticket: str = ""
     ticket_link: str = ""
     actions: tuple[ActionItem, ...] = ()

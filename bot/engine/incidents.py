@@ -210,6 +210,7 @@ class Opening:
             links=opened.links,
             affected=opened.affected,
             logs=place.logs if place is not None else "",
+            dashboards=place.dashboards if place is not None else {},
             post_mortem=PostMortem(elsewhere=_clocked(rollout, opened)),
         )
 

@@ -180,6 +180,7 @@ def _more(incident: Incident, now: datetime) -> str:
     address = logs(incident, now)
     if address:
         found.append(link(address, "Logs"))
+    found += [link(address, f"Dashboard {name}") for name, address in incident.dashboards.items()]
     found += [link(each, f"Link {i}") for i, each in enumerate(incident.links, 1)]
     return " · ".join(found)
 

@@ -153,6 +153,12 @@ def test_an_alert_that_cant_be_read_spoils_no_other(broken: Any, why: str) -> No
     assert good.trouble == ""
 
 
+def test_what_grafana_sends_is_read_the_same_way() -> None:
+    wanted = read(delivery(), AlertmanagerDocument())
+    theirs = delivery(version="1", orgId=1, title="[FIRING:1]", state="alerting", message="…")
+    assert read(theirs, AlertmanagerDocument()) == wanted
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [

@@ -80,3 +80,52 @@ def test_the_forms_keep_slacks_rules() -> None:
     )
     for view in (forms.declare(form), forms.news(story.is_), forms.over(story.is_)):
         check_view(view)
+
+
+LOGS = "https://logs.example.com/?q={version}&from={from}&to={until}"
+
+
+def test_the_card_links_to_ticket_logs_dashboards_and_what_people_added() -> None:
+    story = Story(
+        version="v1.2.0",
+        logs=LOGS,
+        dashboards={"errors": "https://g.example/d/1"},
+        links=("https://x.test/1", "javascript:alert(1)"),
+    )
+    story.then(TicketOpened("OPS-7", "https://tickets.example/7"))
+    whole = card(story).whole
+    for words in (
+        "<https://tickets.example/7|Ticket OPS-7> · <https://logs.example.com/?q=v1.2.0&amp;from=",
+        "|Logs> · <https://g.example/d/1|Dashboard errors> · <https://x.test/1|Link 1> · ",
+        "Link 2 javascript:alert(1)",
+    ):
+        assert words in whole
+    before = card(story).whole
+    story.now += timedelta(hours=3)
+    assert card(story).whole != before  # the logs go on to now
+    story.then(Resolved(ADA, "fixed"))
+    over = card(story).whole
+    story.now += timedelta(hours=3)
+    assert _logs(card(story).whole) == _logs(over)
+
+
+def _logs(text: str) -> str:
+    return next(part for part in text.split(" · ") if "|Logs>" in part)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"severity": Severity.CRITICAL}, "A release caused it: `/rollback checkout` at once"),
+        ({"severity": Severity.MINOR}, "Repair it with a hotfix: `/release start VERSION"),
+        ({"origin": "rollback"}, "The traffic is taken back already."),
+    ],
+)
+def test_the_card_says_which_ways_out_there_are_by_how_bad_it_is(
+    fields: dict[str, Any], words: str
+) -> None:
+    story = Story()
+    story.is_ = story.is_.__class__(**{**_fields(story), "service": "checkout", **fields})
+    assert words in card(story).whole
+    story.then(Resolved(ADA, "fixed"))
+    assert words not in card(story).whole
