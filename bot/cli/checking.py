@@ -1,7 +1,7 @@
 """`plan check`: every mistake with file and line, and what is sound but won't work well."""
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,14 +96,19 @@ class _Expected:
     def warnings(self, library: "PlanLibrary", name: str) -> "list[Problem]":
         """What won't work well in a plan, each once. Raises ProblemError."""
         from bot.domain.advice import advise
-        from bot.domain.advice_keys import passed_over
+        from bot.domain.advice_keys import passed_over, unheard
 
         found: dict[Problem, None] = {}
         for plan, traffic in self._uses(library.get(name)):
             advice = advise(plan, traffic=traffic, edges=self._edges_of(plan))
-            for error in (*advice, *passed_over(plan)):
+            told = unheard(plan, self._audiences()) if self._settings else ()
+            for error in (*advice, *passed_over(plan), *told):
                 found[library.problem(name, error)] = None
         return list(found)
+
+    def _audiences(self) -> Collection[str]:
+        notices = self._settings.config.notices if self._settings else None
+        return notices.audiences if notices is not None else ()
 
     def _uses(self, plan: "Plan") -> "list[tuple[Plan, float | None]]":
         """The plan as each service measures it, with the service's traffic."""

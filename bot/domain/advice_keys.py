@@ -1,6 +1,6 @@
 """Keys of a plan that the bot passes over: said by `plan check`, so that nobody relies on them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.metrics_dora import ALIASES, METRICS, MTTR
@@ -33,6 +33,16 @@ def passed_over(plan: Plan) -> Iterator[DocumentError]:
             path = ("version", "increment", part)
             yield DocumentError(path, f"{words!r} does not say how often", known)
     yield from _unknown_words(plan)
+
+
+def unheard(plan: Plan, audiences: Collection[str]) -> Iterator[DocumentError]:
+    """Words for audiences of whom nobody knows how they are reached."""
+    for index, comm in enumerate(plan.sections.comms):
+        if comm.to and comm.to not in audiences:
+            near = nearest(comm.to, audiences)
+            hint = near or f"add `notices: {{audiences: {{{comm.to}: {{channels: [C...]}}}}}}`"
+            problem = f"nobody knows how {comm.to!r} is reached, so its drafts can't go out"
+            yield DocumentError(("comms", index, "to"), problem, hint)
 
 
 def _unknown_words(plan: Plan) -> Iterator[DocumentError]:

@@ -329,3 +329,28 @@ def test_what_extends_a_plan_of_three_roles_may_ask_for_other_two(tmp_path: Path
     assert "asks 1 person" in typed("plan", "check", child).out
     child.write_text(text.replace("RULE", "{all_of: [security, operations]}"))
     assert typed("plan", "check", child).code == 0
+
+
+def test_an_audience_that_the_house_can_not_reach_is_told_before_a_release(tmp_path: Path) -> None:
+    (tmp_path / "plans").mkdir()
+    plan = written(tmp_path / "plans")
+    plan.write_text(f"{plan.read_text()}comms: [{{when: end, to: engineering}}]\n")
+    house = tmp_path / "countersign.yml"
+    house.write_text(
+        """\
+schema: 1
+plans: [./plans]
+channels: {default: C0RELEASES}
+services:
+  checkout:
+    plan: mine
+    environments: {production: {deployer: {kind: http, url: "http://127.0.0.1:1"}}}
+"""
+    )
+    assert (
+        "nobody knows how 'engineering' is reached"
+        in typed("plan", "check", "mine", "--config", house).out
+    )
+    inside = "notices: {audiences: {engineering: {channels: [C0ENGINEERING]}}}\n"
+    house.write_text(house.read_text() + inside)
+    assert "engineering" not in typed("plan", "check", "mine", "--config", house).out

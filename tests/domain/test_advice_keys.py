@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain.advice_keys import passed_over
+from bot.domain.advice_keys import passed_over, unheard
 from bot.domain.plan_compile import compile_plan
 from tests.domain.test_duties import DOCUMENT
 from tests.requirements.acting import plans
@@ -57,3 +57,12 @@ def test_a_mistyped_pace_is_told_the_nearest_word() -> None:
 def test_of_the_built_in_plans_only_the_one_behind_a_flag_has_such_keys() -> None:
     have = {name for name in plans().names() if list(passed_over(plans().get(name)))}
     assert have == {"batch-patches-waves"}
+
+
+def test_an_audience_that_nobody_can_reach_is_named_with_the_nearest_that_is_reached() -> None:
+    comms = [{"when": "end"}, {"when": "end", "to": "support"}, {"at": "-1d", "to": "suport"}]
+    plan = compile_plan({**DOCUMENT, "comms": comms})
+    (found,) = unheard(plan, {"support"})
+    assert found.path == ("comms", 2, "to")
+    assert "did you mean 'support'?" in str(found)
+    assert len(list(unheard(plan, ()))) == 2

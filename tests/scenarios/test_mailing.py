@@ -7,6 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bot.domain.notice import MAINTENANCE, Notice
+from bot.domain.notice_events import Drafted
+from bot.domain.notice_facts import CHART
 from tests.fakes.mailbox import Mailbox, mailbox
 from tests.scenarios.clock import PatientLoop
 from tests.scenarios.test_notices import letters
@@ -104,3 +107,39 @@ async def test_only_somebody_with_a_role_sees_and_changes_who_gets_notices(world
     assert world.whisper("mary").startswith("Nobody was added or has left")
     await world.say("mary", f"/notice unsubscribe {ADA}")
     assert "gets no more notices about everything" in world.whisper("mary")
+
+
+@pytest.mark.thorough
+async def test_the_mail_that_a_release_is_live_has_its_picture_and_so_has_its_preview(
+    world: World, tmp_path: Path
+) -> None:
+    async with mailbox() as box:
+        await house_with_mail(world, tmp_path, box)
+        await world.release()
+        rollout = await world.rollout()
+        facts = {"title": "checkout v1.2.0", CHART: rollout.id}
+        blank = Notice(
+            id=rollout.id, kind=MAINTENANCE, service="checkout", channel=rollout.channel,
+            owner=rollout.requested_by, facts=facts, zones=("UTC",), created_at=world.clock.now(),
+        )  # fmt: skip
+        drafted = Drafted(rollout.requested_by, "success", {CHART: rollout.id}, source="end")
+        await world.bot.notices.draft(blank, drafted)
+        await world.settle()
+        card = letters(world)[-1].whole
+        assert "With a picture of how the release went." in card
+        link = card.partition("<https://bot.acme.example")[2].partition("|")[0]
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(world.bot.web)) as anybody:
+            page = await anybody.get(f"http://bot.test{link}")
+        assert "data:image/png;base64,iVBOR" in page.text
+
+        await world.click("ada", "publish_notice", seen=letters(world)[-1])
+        (mail,) = box.to(ADA)
+        images = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+        assert len(images) == 1
+        raw = images[0].get_payload(decode=True)
+        assert isinstance(raw, bytes)
+        assert raw.startswith(b"\x89PNG")
+        html = mail.get_body(("html",))
+        assert html is not None
+        assert f'src="cid:{images[0]["Content-ID"].strip("<>")}"' in html.get_content()
+        assert "Error rate" in html.get_content()
