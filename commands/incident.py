@@ -93,7 +93,7 @@ async def filled(context: Context, intent: Intent) -> Reply | None:
     actor = await context.actor_for_falling(intent)
     match intent.name:
         case "incident_declare":
-            opened = incident_dialog.opened(context, intent, actor)
+            opened = await incident_dialog.opened(context, intent, actor)
             return _declared(context, await context.incidents.declare(opened))
         case "incident_news":
             news = Updated(actor, text, fields.get("state", ""), fields.get("severity", ""))

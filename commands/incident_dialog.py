@@ -104,11 +104,18 @@ def _said(context: Context, intent: Intent) -> str:
     return _PERSON.sub(lambda found: f"@{context.catalogue.person_of(found[1])}", intent.value)
 
 
-def opened(context: Context, intent: Intent, actor: Actor) -> Opened:
+async def opened(context: Context, intent: Intent, actor: Actor) -> Opened:
     """What the form says. Raises Refuse."""
     fields = filled_in(intent.values)
     target = context.target(fields.get("service", ""), fields.get("environment", ""), "")
     about = _decoded(intent.private_metadata)
+    version = "".join(fields.get("version", "").split())[:_LONGEST_VERSION]
+    rollout = await context.finder.find(about.rollout_id) if about.rollout_id else None
+    place = (target.service, target.environment)
+    if rollout is not None and (rollout.service, rollout.environment) != place:
+        # Somebody chose another place: what was filled in for the first one is not about it.
+        about = msgspec.structs.replace(about, rollout_id="")
+        version = "" if version == rollout.version else version
     return Opened(
         id=new_id(intent.id),
         service=target.service,
@@ -119,7 +126,7 @@ def opened(context: Context, intent: Intent, actor: Actor) -> Opened:
         actor=actor,
         text=fields.get("text", "").strip(),
         affected=" ".join(fields.get("affected", "").split()),
-        version="".join(fields.get("version", "").split())[:_LONGEST_VERSION],
+        version=version,
         rollout_id=about.rollout_id,
         links=(about.link,) if about.link else (),
     )

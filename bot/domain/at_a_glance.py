@@ -35,6 +35,7 @@ class Health(StrEnum):
     STRAINED = "strained"
     FAILING = "failing"
     UNKNOWN = "unknown"
+    UNMEASURED = "unmeasured"
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -57,19 +58,20 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 def health(rollout: Rollout) -> Health:
-    """Failing: a gate fails, or something critical is on. Unknown: nothing can be read. Strained:
-    a warning is on, a trigger has begun to count, or an incident is open. Else healthy."""
+    """Failing: a gate fails, or something critical is on. Unknown: what is asked for can't be read.
+    Strained: a warning is on, a trigger has begun to count, or an incident is open. Unmeasured:
+    the wave has just begun. Else healthy."""
     counts = counted(rollout)
     verdicts = {finding.verdict for finding in rollout.findings}
     critical = counts.alerts.get("critical") or counts.incidents.get("critical")
     if Verdict.FAIL in verdicts or critical:
         return Health.FAILING
-    known = any(entry.total is not None for entry in rollout.meter.canary.values())
-    if rollout.blind_since is not None or Verdict.UNKNOWN in verdicts or not known:
+    if rollout.blind_since is not None or Verdict.UNKNOWN in verdicts:
         return Health.UNKNOWN
     if any(counts.alerts.values()) or any(counts.incidents.values()) or _close(rollout):
         return Health.STRAINED
-    return Health.HEALTHY
+    measured = any(entry.total is not None for entry in rollout.meter.canary.values())
+    return Health.HEALTHY if measured or not rollout.the_plan.metrics else Health.UNMEASURED
 
 
 def _close(rollout: Rollout) -> bool:

@@ -14,6 +14,7 @@ SIGNS = {
     Health.STRAINED: "!",
     Health.FAILING: "✗",
     Health.UNKNOWN: "?",
+    Health.UNMEASURED: "…",
 }
 _DECIDING = frozenset({Phase.PAUSED, Phase.HALTED, Phase.JUDGING})
 _LONGEST = 120

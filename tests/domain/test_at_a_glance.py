@@ -110,7 +110,8 @@ def report(kind: str, source: Any, level: str = "", **fields: Any) -> Report:
         ({"findings": (finding(Verdict.FAIL),)}, Health.FAILING),
         ({"findings": (finding(Verdict.UNKNOWN),)}, Health.UNKNOWN),
         ({"blind_since": NOW}, Health.UNKNOWN),
-        ({"meter": Meter()}, Health.UNKNOWN),
+        ({"meter": Meter()}, Health.UNMEASURED),
+        ({"meter": Meter(), "blind_since": NOW}, Health.UNKNOWN),
         ({"reports": (report("Disk", "alarm", "warning"),)}, Health.STRAINED),
         ({"reports": (report("Disk", "alarm", "critical"),)}, Health.FAILING),
         ({"reports": (report("Disk", "alarm", "critical", open=False),)}, Health.HEALTHY),
@@ -123,6 +124,11 @@ def report(kind: str, source: Any, level: str = "", **fields: Any) -> Report:
 )
 def test_one_word_says_how_a_release_is(fields: dict[str, Any], word: Health) -> None:
     assert health(second_wave(**fields)) is word
+
+
+def test_a_plan_that_measures_nothing_is_not_unknown_for_that() -> None:
+    questions_only = msgspec.structs.replace(soaking(), plan=b.plan(metrics={}, triggers=()))
+    assert health(questions_only) is Health.HEALTHY
 
 
 @pytest.mark.requirement("B-108")

@@ -178,6 +178,9 @@ async def test_another_version_than_the_live_one_is_not_put_down_to_its_release(
     assert "is open: a typo (v1.1.0), minor" in world.whisper("grace")
     incident = (await world.bot.incidents.recent(["checkout"]))[0]
     assert (incident.version, incident.rollout_id) == ("v1.1.0", "")
+    await world.click("grace", "incident_from_card")
+    await world.submit("grace", title="a typo there", severity="minor", environment="staging")
+    assert "is open: a typo there, minor" in world.whisper("grace")
 
 
 # --- with those outside -----------------------------------------------------------------------
