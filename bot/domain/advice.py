@@ -60,7 +60,7 @@ def advise(
     traffic: requests per minute to both versions together, None when it is not known. edges: of the
     metrics whose histograms are known.
     """
-    return [*_unsettled(plan, traffic), *_coarse(plan, edges or {})]
+    return [*_unsettled(plan, traffic), *_silent(plan), *_coarse(plan, edges or {})]
 
 
 def _coarse(plan: Plan, edges: Edges) -> Iterator[DocumentError]:
@@ -96,6 +96,25 @@ def _place(plan: Plan, path: Path, condition: Condition) -> Path:
         if isinstance(entry, Mapping) and entry.get("if") == condition.text:
             return (*path, index)
     return path
+
+
+def _silent(plan: Plan) -> Iterator[DocumentError]:
+    """Triggers and alerts that have nothing to be compared with in a wave; gates are told apart."""
+    lists: list[tuple[Path, Sequence[Condition], Sequence[Wave]]] = [
+        (("triggers",), plan.triggers, plan.waves)
+    ]
+    for index, wave in enumerate(plan.waves):
+        lists.append((("waves", index, "triggers"), wave.triggers, (wave,)))
+    lists += [(("alerts", level), rules, plan.waves) for level, rules in plan.alerts.items()]
+    for path, conditions, waves in lists:
+        bare = [wave for wave in waves if wave.traffic > 0 and not source_of(plan, wave.id)]
+        for condition in conditions if bare else ():
+            if condition.comparison is not None and condition.comparison.limit.relative:
+                share = format_weight(bare[0].traffic)
+                problem = f"at {share} the old version has no traffic to compare with"
+                place = _place(plan, path, condition)
+                told = f"{condition.text}: {problem}, and it never acts there"
+                yield DocumentError(place, told, _NO_BASELINE)
 
 
 # --- gates that can't be settled -------------------------------------------------------------

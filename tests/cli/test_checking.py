@@ -27,7 +27,10 @@ waves:
 triggers:
   - {id: slow, if: latency > 2x baseline, do: rollback}
 evidence: {min_requests: 2000}
+baseline: {fallback: historical}
 """
+
+PASTLESS = ("baseline: {fallback: historical}\n", "")
 
 
 def written(folder: Path, *changes: tuple[str, str]) -> Path:
@@ -110,15 +113,20 @@ def test_it_takes_four_requests_for_each_one_of_the_share_to_be_ruled_out(tmp_pa
 
 
 def test_a_gate_that_has_nothing_to_be_compared_with_is_told(tmp_path: Path) -> None:
-    gate = "soak: 1h, go_if: [{if: error_rate < 2x baseline}]}"
-    plan = written(tmp_path, ("soak: 1h}", gate), ("errors,", "'errors{$track}',"))
-    told = typed("plan", "check", plan).out
+    gate = ("soak: 1h}", "soak: 1h, go_if: [{if: error_rate < 2x baseline}]}")
+    track = ("errors,", "'errors{$track}',")
+    told = typed("plan", "check", written(tmp_path, gate, track, PASTLESS)).out
     assert "at 100 % the old version has no traffic to compare with" in told
     assert "`baseline: {fallback: historical}`" in told
-    past = written(
-        tmp_path, ("soak: 1h}", gate), ("evidence:", "baseline: {fallback: historical}\nevidence:")
-    )
-    assert typed("plan", "check", past).out == "1 plan is sound.\n"
+    assert typed("plan", "check", written(tmp_path, gate)).out == "1 plan is sound.\n"
+
+
+def test_a_trigger_that_would_be_silent_at_100_percent_is_told(tmp_path: Path) -> None:
+    told = typed("plan", "check", written(tmp_path, PASTLESS)).out
+    assert ":16: triggers[0]: latency > 2x baseline: at 100 % the old version has no" in told
+    assert "and it never acts there" in told
+    alone = ("{id: p100, traffic: 100%, soak: 1h}", "{id: p50, traffic: 50%, soak: 1h}")
+    assert "never acts" not in typed("plan", "check", written(tmp_path, PASTLESS, alone)).out
 
 
 def test_a_level_is_told_when_its_minutes_are_too_few(tmp_path: Path) -> None:

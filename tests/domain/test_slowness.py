@@ -88,11 +88,10 @@ def test_a_burst_that_is_shorter_than_the_rule_does_not_decide() -> None:
 
 
 def test_what_slows_both_sides_down_tells_nothing() -> None:
-    calm = [both(100, 0, 1900)] * 20
-    slow = [both(100, 30, 1900, 30 * 19)] * 30
+    calm, slow = [both(100, 0, 1900)] * 120, [both(100, 30, 1900, 30 * 19)] * 10
     assert first_proof([*calm, *slow]) is None
-    few = [both(10, 0, 190)] * 20
-    assert first_proof([*few, *[both(10, 3, 190, 57)] * 30]) is None
+    few, slowly = [both(10, 0, 190)] * 120, [both(10, 3, 190, 57)] * 10
+    assert first_proof([*few, *slowly]) is None
 
 
 def test_requests_wait_until_the_baseline_has_a_thousand() -> None:

@@ -10,6 +10,7 @@ from bot.domain.early import Trend, convinced, observe
 from bot.domain.evidence import Verdict
 from bot.domain.sequential import above, judge
 from tests.simulation import verdicts
+from tests.simulation.beside import after, slower
 from tests.simulation.soaks import (
     DAY,
     NEVER,
@@ -122,6 +123,19 @@ def test_looking_every_minute_at_the_limit_is_harmless_for_the_product_alone() -
     bad = failures((11,), 300, 200, 0.001, DAY)
     assert plainly_significant(bad, 200, 0.001).any(axis=1).mean() > 0.2
     assert happened(fails(bad, 200, 0.001)) <= 0.01
+
+
+def test_a_canary_as_quick_as_its_baseline_is_left_alone_and_a_slow_one_found() -> None:
+    for sides in ((10, 190), (50, 950)):
+        healthy = slower((16, *sides), 150, sides, 1)
+        assert happened(healthy.rule) == happened(healthy.evidence) == 0
+    assert np.median(slower((17,), 30, (50, 950), 5, 60).evidence) <= 10
+
+
+def test_five_times_the_errors_of_the_hour_before_are_found_in_minutes() -> None:
+    assert happened(after((18,), 1000, 200, 1)) == 0
+    assert happened(after((18,), 1000, 2000, 2)) <= 0.01
+    assert np.median(after((18,), 200, 2000, 5)) <= 4
 
 
 def test_every_table_is_whole_and_in_the_manual() -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from bot.domain.comparing import Side, judge_points
 from bot.domain.evidence import Verdict
 from bot.domain.outlook import needs
+from tests.simulation.beside import hours_before, latencies
 from tests.simulation.soaks import (
     DAY,
     against_baseline,
@@ -364,6 +365,8 @@ def all_tables(runs: int) -> Sequence[Table]:
         ratios(runs),
         points(max(10, runs // 10)),
         levels(runs),
+        latencies(runs),
+        hours_before(runs),
         clean(),
     )
 
