@@ -135,11 +135,10 @@ class Bot:
         self.hooks = Hooks(
             self.engine,
             Reporting(self.engine, self.finder),
-            setup.catalogue,
             self.chat,
             lambda: [setup.plans.get(name) for name in setup.plans.names()],
-            setup.hooks,
             outside.new_id,
+            self.desk.context,
             self.incidents.alarmed,
         )
         self.slack = receiving(setup, outside, self._web, self.chat, self._listeners(identity))

@@ -36,6 +36,11 @@ def unfit(settings: Settings, plans: PlanLibrary) -> list[DocumentError]:
             errors += _tickers(config, plan, place)
             errors += _gates(config, service, plan, ("services", name))
             errors += _readers(settings, name, plan)
+            errors += _automatic(service, plan, ("services", name, "environments"))
+            if plan.calendar.team == "require" and service.team_hours is None:
+                problem = f"{plan.name} begins only while the team is there, and nobody says when"
+                hint = 'add `team_hours: {days: [monday], from: "09:00", until: "17:00"}`'
+                errors.append(DocumentError(("services", name), problem, hint))
     return list({str(error): error for error in errors}.values())
 
 
@@ -150,6 +155,21 @@ def _readers(settings: Settings, service: str, plan: Plan) -> Iterator[DocumentE
             problem = f"{plan.name} reads {', '.join(beyond)}, which metrics of kind {kind} lack"
             hint = "use Prometheus, or a plan without them"
             yield DocumentError((*at, "metrics"), problem, hint)
+
+
+def _automatic(service: ServiceDocument, plan: Plan, at: Path) -> Iterator[DocumentError]:
+    """What is released by itself needs a branch, and production is never among it."""
+    for name, environment in service.environments.items():
+        if not environment.automatic:
+            continue
+        place = (*at, name, "automatic")
+        if name == plan.sections.preflight.promote_from or name == "production":
+            problem = f"{name} is released by people alone"
+            yield DocumentError(place, problem, "leave it out")
+        elif not plan.sections.branches.get(name):
+            hint = f"add `branches: {{{name}: develop}}` to the plan"
+            problem = f"{plan.name} does not say which branch {name} follows"
+            yield DocumentError(place, problem, hint)
 
 
 def _definitions(settings: Settings, plans: PlanLibrary) -> Iterator[DocumentError]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from bot.domain.alerts import ANOTHER_SYSTEM, Alert, HooksDocument, NotAlertmanagerError, read
+from bot.domain.alerts import ANOTHER_SYSTEM, Alert, NotAlertmanagerError, read
 from bot.domain.breaches import asked_for
 from bot.domain.documents import nearest
 from bot.domain.events import HookFired
@@ -20,16 +20,19 @@ from bot.domain.plan import Plan
 from bot.domain.reports import Source, literal, snake
 from bot.domain.rollout import Rollout
 from bot.domain.vocabulary import What, vocabulary
-from bot.engine.catalogue import Catalogue
 from bot.engine.engine import Engine
 from bot.engine.intents import Intent
 from bot.engine.reporting import Reporting
 from bot.ports import Chat, Message, PermanentError, TemporaryError
+from bot.slack.text import escape as escaped
 from bot.web import Answer
+from commands.context import Context, Refuse
+from commands.merging import MERGED, Merge, followers, release
 
 log = logging.getLogger(__name__)
 
 _KINDS: Sequence[What] = ("event", "report", "incident")
+_KNOWN = "this id was taken in before"
 _DOORS = "there are POST /hooks/events and /hooks/alertmanager"
 
 
@@ -50,27 +53,30 @@ async def _nobody(_service: str, _environment: str, _fired: HookFired) -> None:
 
 
 class Hooks:
-    """See the module. plans: all that there are. alarmed: who else is told of alerts."""
+    """See the module. plans: all that there are. alarmed: who else is told of alerts.
+
+    context: what is configured, and by what what was merged is released.
+    """
 
     def __init__(
         self,
         engine: Engine,
         reporting: Reporting,
-        catalogue: Catalogue,
         chat: Chat,
         plans: Callable[[], Sequence[Plan]],
-        rules: HooksDocument,
         new_id: Callable[[], str],
+        context: Context,
         alarmed: Alarmed = _nobody,
     ) -> None:
         self._engine = engine
         self._reporting = reporting
-        self._catalogue = catalogue
+        self._catalogue = context.catalogue
         self._chat = chat
         self._plans = plans
-        self._rules = rules
+        self._rules = context.hooks
         self._new_id = new_id
         self._alarmed = alarmed
+        self._context = context
 
     # --- at the door --------------------------------------------------------------------------
 
@@ -89,6 +95,9 @@ class Hooks:
 
     async def _event(self, body: Any) -> Answer:
         given = _fields(body)
+        merged = given.get("event") == MERGED and "environment" not in given
+        if merged:
+            return await self._merged(given)
         what = _what(given)
         service, environment = given.get("service", ""), given.get("environment", "")
         missing = [key for key in ("service", "environment") if not given.get(key)]
@@ -103,7 +112,7 @@ class Hooks:
         id_ = _once(what, service, environment, fired.id, given.get("at", ""), state)
         (new,) = await self._store([(id_, service, environment, fired)])
         if not new:
-            return Answer(200, {"rollouts": [], "note": "this id was taken in before"})
+            return Answer(200, {"rollouts": [], "note": _KNOWN})
         live = [rollout for rollout in under_way if rollout.live]
         if not live:
             note = f"nothing is live on {service} {environment}; it is kept"
@@ -131,6 +140,44 @@ class Hooks:
             open=_open(what, given),
             actor=ANOTHER_SYSTEM,
         )
+
+    async def _merged(self, given: Mapping[str, str]) -> Answer:
+        """Something came to a branch: release it where that is followed."""
+        missing = [key for key in ("service", "branch", "version") if not given.get(key)]
+        if missing:
+            raise _RefusedError(400, f"missing: {', '.join(missing)}")
+        merge = Merge(given["service"], given["branch"], given["version"])
+        services = self._catalogue.services()
+        if merge.service not in services:
+            raise _RefusedError(422, _unknown("I know no service", merge.service, services))
+        places = followers(self._context, merge.service, merge.branch)
+        if not places:
+            note = f"no environment of {merge.service} follows {merge.branch[:80]} by itself"
+            return Answer(200, {"environments": [], "note": note})
+        intent = Intent(
+            id=_once(MERGED, merge.service, merge.branch, merge.version, given.get("id", "")),
+            kind="hook",
+            name=MERGED,
+            values=msgspec.to_builtins(merge),
+            received_at=self._engine.clock.now(),
+        )
+        new = await self._engine.submit(intent)
+        found: dict[str, Any] = {"environments": [place.environment for place in places]}
+        return Answer(202, found) if new else Answer(200, found | {"note": _KNOWN})
+
+    async def _released(self, intent: Intent) -> None:
+        """Begin what was merged; people hear of it on the card, or why there is none."""
+        merge = msgspec.convert(intent.values, Merge)
+        for place in followers(self._context, merge.service, merge.branch):
+            try:
+                await release(self._context, place, merge, intent.id)
+            except Refuse as refused:
+                text = (
+                    f"{escaped(merge.version)} was merged to {escaped(merge.branch)} and is not "
+                    f"released on {place.service} {place.environment}: {escaped(str(refused))}"
+                )
+                key = f"{intent.id}:{place.environment}"[:200]
+                await self._chat.post(Message(place.channel, text), key)
 
     async def _alerts(self, body: Any) -> Answer:
         try:
@@ -192,6 +239,9 @@ class Hooks:
 
     async def handle(self, intent: Intent) -> None:
         """Carry out what was stored. Raises what keeps it from being done now."""
+        if intent.name == MERGED:
+            await self._released(intent)
+            return
         given = intent.values
         fired = msgspec.convert(given["fired"], HookFired)
         await self._reporting.take(given["service"], given["environment"], fired)
@@ -202,10 +252,14 @@ class Hooks:
         """It could not be carried out: somebody has to know."""
         channels = self._catalogue.channels
         given = intent.values
-        text = (
-            f"A report on {given['service']} {given['environment']} could not be taken in "
-            f"({given['fired']['name']}): {reason}. Look whether a release has to be held."
-        )
+        if intent.name == MERGED:
+            what = f"{given['version']} of {given['service']}"
+            text = f"{what} was merged and could not be released: {reason}"
+        else:
+            text = (
+                f"A report on {given['service']} {given['environment']} could not be taken in "
+                f"({given['fired']['name']}): {reason}. Look whether a release has to be held."
+            )
         message = Message(channels.critical or channels.default, text)
         try:
             await self._chat.post(message, f"gave up:{intent.id}"[:200])

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from bot.domain.audience import Routing
 from bot.domain.calling import Call, Ticket, TicketOrder
 from bot.domain.plan import Metric
 from bot.domain.samples import Reading, Track
@@ -68,6 +69,7 @@ class Side(msgspec.Struct, frozen=True):
     weight: percent of the traffic it receives, 0..100, as read back from the target.
     ready: every instance of it is up and can take traffic.
     slot: the place it is installed in (a server of HAProxy), "" when the backend has none.
+    audience: of whom `weight` is a share, "" for everybody.
     """
 
     release: Release
@@ -76,6 +78,7 @@ class Side(msgspec.Struct, frozen=True):
     instances: int | None = None
     detail: str = ""
     slot: str = ""
+    audience: str = ""
 
 
 class Observation(msgspec.Struct, frozen=True):
@@ -93,7 +96,10 @@ class Observation(msgspec.Struct, frozen=True):
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What a backend can do; a plan that needs more is refused before anyone is asked to sign."""
+    """What a backend can do; a plan that needs more is refused before anyone is asked to sign.
+
+    audience, flag, sticky: see `bot.domain.audience.Routing`.
+    """
 
     weights: bool = True
     prepare: bool = True
@@ -101,6 +107,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     retire: bool = True
     instances: bool = False
     resolves_digests: bool = True
+    audience: bool = False
+    flag: bool = False
+    sticky: bool = False
 
 
 class Op(msgspec.Struct, frozen=True):
@@ -111,11 +120,14 @@ class Op(msgspec.Struct, frozen=True):
         higher one must refuse this one.
     drain: how long the side that loses its traffic may finish its requests; None: as the backend
         is set.
+    routing: of whom a weight is a share, and by what the side of a request is chosen; never more
+        than the backend said it can do.
     """
 
     key: str
     seq: int
     drain: timedelta | None = None
+    routing: Routing = Routing()
 
 
 class StaleOpError(PermanentError):

@@ -17,7 +17,13 @@ from bot.domain.alerts import HooksDocument
 from bot.domain.calling import PagingDocument, TicketsDocument
 from bot.domain.documents import DocumentError, nearest
 from bot.domain.documents import Path as Place
-from bot.domain.freezes import FreezeDocument, LowTrafficDocument, mistakes_in, mistakes_of
+from bot.domain.freezes import (
+    FreezeDocument,
+    LowTrafficDocument,
+    TeamHoursDocument,
+    mistakes_in,
+    mistakes_of,
+)
 from bot.domain.incident_rules import IncidentsDocument
 from bot.domain.log_links import mistakes_of_logs
 from bot.domain.plan_terms import Closed, Name
@@ -85,14 +91,15 @@ class EnvironmentDocument(Closed, frozen=True, kw_only=True):
     """One place where a service runs.
 
     deployer, metrics: options of a kind that the program knows. probe: the service's health
-    endpoints. allow_by_name: releases whose artifact has no digest may be deployed. logs: instead
-    of those of the service.
+    endpoints. allow_by_name: releases whose artifact has no digest may be deployed. automatic: what
+    is merged to its branch is released by itself. logs: instead of those of the service.
     """
 
     deployer: Mapping[str, Any]
     metrics: Mapping[str, Any] | None = None
     probe: Mapping[str, Any] | None = None
     allow_by_name: bool = False
+    automatic: bool = False
     logs: str = ""
 
 
@@ -101,9 +108,10 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
 
     plan: by which it is released unless somebody asks for another. plans: by type of release, for
     types that have a plan of their own. checks: the programs behind the `check` gates and items of
-    plans, as lists of arguments. low_traffic: when few people use it. traffic: expected requests
-    to all versions together, by which `plan check` tells gates that can't be settled. dashboards:
-    addresses of those that its plan names. logs: the address of its logs, see incidents.md.
+    plans, as lists of arguments. low_traffic: when few people use it. team_hours: when its team is
+    there. traffic: expected requests to all versions together, by which `plan check` tells gates
+    that can't be settled. dashboards: addresses of those that its plan names. logs: the address of
+    its logs, see incidents.md.
     """
 
     plan: str
@@ -111,6 +119,7 @@ class ServiceDocument(Closed, frozen=True, kw_only=True):
     channel: ChannelId | Literal[""] = ""
     checks: Mapping[Name, Annotated[tuple[str, ...], Meta(min_length=1)]] = {}
     low_traffic: LowTrafficDocument | None = None
+    team_hours: TeamHoursDocument | None = None
     traffic: Traffic | Literal[""] = ""
     dashboards: Mapping[Name, Address] = {}
     logs: str = ""
@@ -365,6 +374,7 @@ def _services(config: ConfigDocument, plan_names: Collection[str] | None) -> lis
         for environment, each in service.environments.items():
             where = ("services", name, "environments", environment, "logs")
             errors += mistakes_of_logs(each.logs, where)
+        errors += mistakes_of(service.team_hours, ("services", name, "team_hours"))
         if not service.channel and not config.channels.default:
             hint = "add `channel` here, or `default` under `channels`"
             errors.append(DocumentError(("services", name), "its cards have no channel", hint))

@@ -274,16 +274,18 @@ def _target(
         channel=of.channel or settings.config.channels.default,
         checks=of.checks,
         allow_by_name=environment.allow_by_name,
+        automatic=of.environments[name].automatic,
         define=getattr(environment.metrics, "define", {}),
         outside=bool(getattr(environment.probe, "outside", {})),
-        low_traffic=_quiet(of.low_traffic, ("services", service, "low_traffic")),
+        low_traffic=_hours(of.low_traffic, ("services", service, "low_traffic")),
+        team_hours=_hours(of.team_hours, ("services", service, "team_hours")),
         keeper=deployer if isinstance(deployer, VersionKeeper) else None,
         dashboards=of.dashboards,
         logs=of.environments[name].logs or of.logs,
     )
 
 
-def _quiet(document: LowTrafficDocument | None, place: Place) -> tuple[Window, ...]:
+def _hours(document: LowTrafficDocument | None, place: Place) -> tuple[Window, ...]:
     return low_traffic(document, place) if document is not None else ()
 
 

@@ -1,9 +1,9 @@
 """A deployer made of commands: for teams whose releases are scripts.
 
 One argv list per operation, no shell. The placeholders {service} {environment} {version}
-{artifact} {weight} {instances} {key} {seq} are replaced; the key and the sequence number are also
-in the environment as COUNTERSIGN_KEY and COUNTERSIGN_SEQ. A script that is called twice with one
-key must do nothing the second time.
+{artifact} {weight} {instances} {audience} {flag} {sticky} {key} {seq} are replaced; the key and the
+sequence number are also in the environment as COUNTERSIGN_KEY and COUNTERSIGN_SEQ. A script that is
+called twice with one key must do nothing the second time.
 
 Exit codes: 0 done; 75 try again later; 66 from `resolve`, no such version; 77 a newer sequence
 number has been seen; everything else needs a person. `observe` prints JSON on stdout:
@@ -11,13 +11,15 @@ number has been seen; everything else needs a person. `observe` prints JSON on s
     {"seq": 4, "current": {"version": "v1.1.0", "artifact": "", "weight": 95, "ready": true},
      "candidate": {"version": "v1.2.0", "artifact": "", "weight": 5, "ready": true}}
 
-and may add "uniform", "detail", "instances". `resolve` prints the digest of the artifact.
+and may add "uniform", "detail", "instances"; where `shift` takes {audience}, the candidate says its
+"audience" too ("" for everybody). `resolve` prints the digest of the artifact.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import httpx
+import msgspec
 
 from bot.deployers import confirm
 from bot.deployers.process import (
@@ -48,7 +50,8 @@ EX_STALE = 77
 
 _TARGET = ("service", "environment")
 _VERSION = (*_TARGET, "version")
-_CHANGE = (*_VERSION, "artifact", "weight", "instances", "key", "seq")
+_ROUTING = ("audience", "flag", "sticky")
+_CHANGE = (*_VERSION, "artifact", "weight", "instances", *_ROUTING, "key", "seq")
 _LIMITS = {"prepare": timedelta(minutes=10)}
 
 
@@ -86,6 +89,7 @@ class CommandDeployer:
             retire=options.retire is not None,
             instances=_mentions(options.shift, "{instances}"),
             resolves_digests=options.resolve is not None,
+            **{name: _mentions(options.shift, f"{{{name}}}") for name in _ROUTING},
         )
 
     async def resolve(self, target: Target, version: str) -> Release:
@@ -107,7 +111,7 @@ class CommandDeployer:
         self, target: Target, release: Release, weight: float, op: Op, instances: int | None = None
     ) -> Observation:
         seen = await self._change("shift", target, release, op, weight, instances)
-        confirm.require(confirm.is_shifted(seen, release, weight))
+        confirm.require(confirm.is_shifted(seen, release, weight, op.routing.audience))
         return seen
 
     async def promote(self, target: Target, release: Release, op: Op) -> Observation:
@@ -142,6 +146,7 @@ class CommandDeployer:
             "artifact": release.artifact,
             "weight": f"{weight:g}",
             "instances": "" if instances is None else str(instances),
+            **msgspec.structs.asdict(op.routing),
             "key": op.key,
             "seq": str(op.seq),
         }

@@ -27,13 +27,19 @@ def is_prepared(seen: Observation, release: Release) -> str:
     return _uniform(seen)
 
 
-def is_shifted(seen: Observation, release: Release, weight: float) -> str:
-    """ "" when the candidate `release` receives `weight` percent; else what is seen instead."""
+def is_shifted(seen: Observation, release: Release, weight: float, audience: str = "") -> str:
+    """ "" when the candidate `release` receives `weight` percent; else what is seen instead.
+
+    audience: of whom that is a share, "" for everybody.
+    """
     candidate = seen.candidate
     if candidate is None or not same(candidate.release, release):
         return f"the candidate is {_name(candidate)} instead of {release.version}"
     if abs(candidate.weight - weight) > TOLERANCE:
         return f"{release.version} receives {candidate.weight:g} % instead of {weight:g} %"
+    if candidate.audience != audience:
+        of, wanted = candidate.audience or "everybody", audience or "everybody"
+        return f"{release.version} receives {weight:g} % of {of} instead of {wanted}"
     return _uniform(seen)
 
 

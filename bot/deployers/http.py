@@ -33,7 +33,7 @@ from bot.ports import (
     TemporaryError,
 )
 
-Word = Literal["prepare", "weights", "instances", "promote", "retire"]
+Word = Literal["prepare", "weights", "instances", "promote", "retire", "audience", "flag", "sticky"]
 Check = Callable[[Observation], str]
 
 RECORDS = "records"
@@ -95,7 +95,7 @@ class HttpDeployer:
         return (await self._look(target)).observation()
 
     async def prepare(self, target: Target, release: Release, op: Op) -> Observation:
-        body = _body("prepare", release)
+        body = _body("prepare", release, op)
         limit = parse_duration(self._options.prepare_timeout)
         return await self._change(
             target, body, op, lambda seen: confirm.is_prepared(seen, release), limit
@@ -104,21 +104,25 @@ class HttpDeployer:
     async def shift(
         self, target: Target, release: Release, weight: float, op: Op, instances: int | None = None
     ) -> Observation:
-        body = _body("shift", release, weight, instances)
+        routing = op.routing
+        body = _body("shift", release, op, weight, instances)
         return await self._change(
-            target, body, op, lambda seen: confirm.is_shifted(seen, release, weight)
+            target,
+            body,
+            op,
+            lambda seen: confirm.is_shifted(seen, release, weight, routing.audience),
         )
 
     async def promote(self, target: Target, release: Release, op: Op) -> Observation:
-        body = _body("promote", release)
+        body = _body("promote", release, op)
         return await self._change(target, body, op, lambda seen: confirm.is_current(seen, release))
 
     async def retire(self, target: Target, release: Release, op: Op) -> Observation:
-        body = _body("retire", release)
+        body = _body("retire", release, op)
         return await self._change(target, body, op, lambda seen: confirm.is_retired(seen, release))
 
     async def rollback(self, target: Target, release: Release, op: Op) -> Observation:
-        body = _body("rollback", release)
+        body = _body("rollback", release, op)
         return await self._change(target, body, op, lambda seen: confirm.is_current(seen, release))
 
     async def keep_version(self, target: Target, item: VersionItem, key: str) -> None:
@@ -256,8 +260,13 @@ def build(
 
 
 def _body(
-    operation: str, release: Release, weight: float | None = None, instances: int | None = None
+    operation: str,
+    release: Release,
+    op: Op,
+    weight: float | None = None,
+    instances: int | None = None,
 ) -> dict[str, Any]:
+    """A change; what is not asked for is left out, as older deployers don't know it."""
     body: dict[str, Any] = {
         "operation": operation,
         "version": release.version,
@@ -267,7 +276,15 @@ def _body(
         body["weight"] = weight
     if instances is not None:
         body["instances"] = instances
-    return body
+    said = msgspec.structs.asdict(op.routing)
+    return body | {
+        name: word for name, word in said.items() if word and _goes_with(operation, name)
+    }
+
+
+def _goes_with(operation: str, name: str) -> bool:
+    """A flag is turned by each change of the traffic; the rest is about shares alone."""
+    return operation == "shift" or (name == "flag" and operation in {"promote", "rollback"})
 
 
 def _environment(target: Target) -> str:

@@ -18,6 +18,7 @@ class WireSide(msgspec.Struct, frozen=True):
     artifact: str = ""
     instances: int | None = None
     detail: str = ""
+    audience: str = ""
 
     def side(self) -> Side:
         return Side(
@@ -26,6 +27,7 @@ class WireSide(msgspec.Struct, frozen=True):
             self.ready,
             self.instances,
             self.detail,
+            audience=self.audience,
         )
 
 
@@ -90,4 +92,7 @@ def capabilities_of(names: tuple[str, ...], *, digests: bool = True) -> Capabili
         retire="retire" in names,
         instances="instances" in names,
         resolves_digests=digests,
+        audience="audience" in names,
+        flag="flag" in names,
+        sticky="sticky" in names,
     )

@@ -1,26 +1,33 @@
-"""Keys of a plan that the bot passes over: said by `plan check`, so that nobody relies on them."""
+"""What a plan says and will not be done the way it reads: said by `plan check`.
+
+Nobody should rely on a key that the bot passes over.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 
+from bot.domain.audience import narrows
+from bot.domain.dashboards import BUTTONS
 from bot.domain.documents import DocumentError, Path, nearest
 from bot.domain.metrics_dora import ALIASES, METRICS, MTTR
 from bot.domain.notice_comms import moments
 from bot.domain.plan import Plan
-from bot.domain.plan_sections import ShiftDocument
 from bot.domain.quality import COUNTED, GIVEN
 from bot.domain.standup_state import CHOICES, SECTIONS
+from bot.domain.telling import SLACK_CHANNELS, channel_id
 from bot.domain.version_steps import PACES, pace_of
 
 
 def passed_over(plan: Plan) -> Iterator[DocumentError]:
     """Each key that is written and does nothing, or not what it seems to."""
-    yield from _shift(plan.sections.shift)
-    if plan.sections.dashboard is not None:
-        yield DocumentError(
-            ("dashboard",),
-            "is not acted upon: the card is kept up to date by itself, with legal buttons",
-            "set `poll` for how fresh its numbers are",
-        )
+    yield from _shift(plan)
+    yield from _audiences(plan)
+    yield from _dashboard(plan)
+    for level in SLACK_CHANNELS:
+        name = plan.sections.channels.get(level, "")
+        if name and not channel_id(name):
+            problem = f"{name!r} is a name: the installation's own channel is used"
+            hint = "write the channel's id, such as C0ALERTS, in a plan of your own"
+            yield DocumentError(("channels", level), problem, hint)
     if plan.sections.version.tag_message and not plan.sections.branches:
         yield DocumentError(
             ("version", "tag_message"),
@@ -71,14 +78,30 @@ def _unknown_words(plan: Plan) -> Iterator[DocumentError]:
             yield DocumentError(("report", figure), "is no figure that is known here", hint)
 
 
-def _shift(shift: ShiftDocument) -> Iterator[DocumentError]:
-    """The bot hands a share to the deployer; by what that moves traffic is the deployer's."""
-    hint = "set it up in the deployer of the service"
-    if shift.by != "weight":
-        problem = f"{shift.by} is not turned by the bot: the deployer gets the share and does it"
-        yield DocumentError(("shift", "by"), problem, hint)
-    for key in ("flag", "sticky", "backup"):
-        if getattr(shift, key):
-            yield DocumentError(
-                ("shift", key), "is for people to read; the bot only keeps it", hint
-            )
+def _shift(plan: Plan) -> Iterator[DocumentError]:
+    shift = plan.sections.shift
+    if shift.by == "feature_flag" and not shift.flag:
+        yield DocumentError(("shift",), "is by a flag without a name", "add `flag: its-name`")
+    if shift.flag and shift.by != "feature_flag":
+        problem = "is not turned: traffic is moved by weight"
+        yield DocumentError(("shift", "flag"), problem, "write `by: feature_flag`")
+
+
+def _audiences(plan: Plan) -> Iterator[DocumentError]:
+    for index, wave in enumerate(plan.waves):
+        if wave.traffic >= 100 and narrows(wave):
+            problem = f"{wave.audience} alone get it in the last wave, and then everybody at once"
+            yield DocumentError(("waves", index, "audience"), problem, "write `everybody`")
+    heavy = [name for name, metric in plan.metrics.items() if metric.per_weight]
+    if heavy and any(map(narrows, plan.waves)):
+        problem = "can't be compared while a share is one of an audience: it is unknown then"
+        hint = "measure it in a way that does not grow with the traffic"
+        yield DocumentError(("metrics", heavy[0], "per_weight"), problem, hint)
+
+
+def _dashboard(plan: Plan) -> Iterator[DocumentError]:
+    dashboard = plan.sections.dashboard
+    for index, name in enumerate(dashboard.buttons if dashboard is not None else ()):
+        if name not in BUTTONS:
+            hint = nearest(name, BUTTONS) or f"it has {', '.join(sorted(BUTTONS))}"
+            yield DocumentError(("dashboard", "buttons", index), "is no button of the card", hint)

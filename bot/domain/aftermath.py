@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from bot.domain import duties, notice_comms
+from bot.domain import duties, notice_comms, served_news
 from bot.domain.announcements import DraftNotice
 from bot.domain.breaches import LOUD
 from bot.domain.conditions import Condition
@@ -61,7 +61,8 @@ def follow(
 ) -> tuple[Rollout, Effects]:
     """The decision with what follows from it."""
     drafts = notice_comms.asked(before, after, now)
-    effects = (*effects, *_alarms(before, event, after, now), *drafts)
+    gaps = served_news.told(before, after)
+    effects = (*effects, *gaps, *_alarms(before, event, after, now), *drafts)
     action = _breached(before, event, after, effects)
     if action is not None:
         return _respond(before, event, after, action, effects, now)

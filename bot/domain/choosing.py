@@ -65,7 +65,9 @@ def _anew(rollout: Rollout, now: datetime) -> Rollout:
         options=(),
         soak_done=min(rollout.soak_done, held),
         findings=(),
-        meter=begin_wave(rollout.meter, rollout.current_wave.id, now),
+        meter=begin_wave(
+            rollout.meter, rollout.current_wave.id, now, narrowed=rollout.meter.narrowed
+        ),
         watchers={name: w for name, w in rollout.watchers.items() if name in _known(rollout)},
     )
 

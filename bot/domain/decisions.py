@@ -16,6 +16,7 @@ from bot.domain import (
     preparing,
     ramp,
     requests,
+    served_news,
     signatures,
     waiting,
 )
@@ -172,6 +173,8 @@ def _decide(rollout: Rollout, event: RolloutEvent, now: datetime) -> Decision:
 
 
 def _look(rollout: Rollout, event: Measured, now: datetime) -> Decision:
+    if served_news.counts_only(rollout):
+        return served_news.count(rollout, event, now), ()
     if not rollout.watched:
         return rollout, ()
     look = judging.look if rollout.phase in MEASURING else moving.look
@@ -293,7 +296,7 @@ def _wave_applied(rollout: Rollout, seen: Seen, now: datetime) -> Decision:
     match rollout.phase:
         case Phase.SHIFTING:
             soaking = ramp.confirmed(rollout, seen.weight, now)
-            return soaking, show(_soak_words(soaking), *beginning(soaking, now))
+            return soaking, show(ramp.soak_words(soaking), *beginning(soaking, now))
         case Phase.STEPPING_BACK:
             held = begin_soak(rollout, seen.weight, now)
             return (
@@ -308,14 +311,6 @@ def _wave_applied(rollout: Rollout, seen: Seen, now: datetime) -> Decision:
             )
         case _:
             return rollout, ()
-
-
-def _soak_words(rollout: Rollout) -> str:
-    wave = rollout.current_wave
-    if wave.ramp is not None or not rollout.soak_needed:
-        return ramp.words(rollout)
-    until = int((rollout.phase_since + rollout.soak_needed).timestamp())
-    return f"{wave.traffic:g} % confirmed. Soaking until t[{until}]."
 
 
 def _next_words(rollout: Rollout) -> str:
@@ -352,7 +347,10 @@ def _switched_back(rollout: Rollout, now: datetime) -> Decision:
     reason = f"{rollout.previous} has all traffic again (after {took:.1f} s)."
     if rollout.touched:
         reason += f" {rollout.version} is in quarantine until two people release it."
-    return finish(rollout, Phase.ROLLED_BACK, now, reason, weight=0.0, quarantined=rollout.touched)
+    end, effects = finish(
+        rollout, Phase.ROLLED_BACK, now, reason, weight=0.0, quarantined=rollout.touched
+    )
+    return change(end, next_check_at=served_news.afterwards(end, now)), effects
 
 
 def _trouble(rollout: Rollout, event: OpFailed | OpDelayed, now: datetime) -> Decision:

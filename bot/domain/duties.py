@@ -59,7 +59,8 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     due: which of WORDS. about: what happened, in a sentence without its full stop. subject: what it
     is about, by id (a condition, a breach), so that whatever ends that can end this. level: of the
-    alert it came from. by: roles that are asked; empty: anybody. met_by: who did it. over: it
+    alert it came from. calls: the channel where the plan wants such things said, "" where the
+    installation says it. by: roles that are asked; empty: anybody. met_by: who did it. over: it
     ended without anybody's doing, and why. warned: how often it was said before its time is over.
     """
 
@@ -69,6 +70,7 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     environment: str
     version: str
     channel: str = ""
+    calls: str = ""
     due: str
     about: str
     subject: str = ""

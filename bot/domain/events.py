@@ -40,8 +40,7 @@ class Event(msgspec.Struct, frozen=True, tag=True):
 class PreflightPassed(Event, frozen=True):
     """The version exists, the backend can do what the plan needs, the target is healthy.
 
-    checks: the named checks that can be run for this rollout. holds, opens_at: see
-    `bot.domain.holds.Outlook`.
+    checks: those that can be run. holds, opens_at: of the `Outlook`. steers: see `Rollout`.
     """
 
     artifact: str
@@ -50,6 +49,7 @@ class PreflightPassed(Event, frozen=True):
     checks: tuple[str, ...] = ()
     holds: tuple[Hold, ...] = ()
     opens_at: datetime | None = None
+    steers: tuple[str, ...] = ()
 
 
 class PreflightFailed(Event, frozen=True):

@@ -47,6 +47,10 @@ class LowTrafficDocument(Closed, frozen=True, kw_only=True):
     zone: str = "UTC"
 
 
+class TeamHoursDocument(LowTrafficDocument, frozen=True, kw_only=True):
+    """When the team of a service is there; like `LowTrafficDocument`."""
+
+
 class FreezeDocument(Closed, frozen=True, kw_only=True):
     """A time at which nothing new begins.
 

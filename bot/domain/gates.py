@@ -84,6 +84,7 @@ class _Gate(msgspec.Struct, frozen=True):
     wave: str
     lasted: float
     soak_over: bool
+    narrowed: bool = False
 
 
 def gate(
@@ -130,6 +131,7 @@ def gate(
         meter.wave,
         lasted,
         soak_over,
+        meter.narrowed,
     )
     finding = _judged(condition, found)
     return _quiet(finding, found, now)
@@ -263,6 +265,8 @@ def _standard(question: Question, the: _Gate) -> Standard:
 
 
 def _weight(the: _Gate) -> float | None:
+    if the.narrowed:
+        return None
     shares = (wave.traffic / 100 for wave in the.plan.waves if wave.id == the.wave)
     return next(shares, None) if the.comparison.limit.kind is not LimitKind.ABOVE_WAVE else None
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from bot.domain.calendar import Span, Window, next_begin, next_open
+from bot.domain.calendar import HORIZON, Span, Window, next_begin, next_open
 from bot.domain.freezes import Freeze
 from bot.domain.plan import Plan
 
@@ -20,12 +20,13 @@ class HoldKind(StrEnum):
     PLANNED = "planned"
     FREEZE = "freeze"
     CALENDAR = "calendar"
+    TEAM = "team"
     QUARANTINE = "quarantine"
     TARGET = "target"
     QUEUE = "queue"
 
 
-EXEMPTIBLE = frozenset({HoldKind.FREEZE, HoldKind.CALENDAR})
+EXEMPTIBLE = frozenset({HoldKind.FREEZE, HoldKind.CALENDAR, HoldKind.TEAM})
 """What a hotfix may pass when one more person signs. A lock or a stop is somebody's decision."""
 
 PASSING = frozenset({HoldKind.TARGET, HoldKind.QUEUE})
@@ -66,7 +67,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be released where, as far as this is concerned.
 
     kind: the type of the release. exempt: one more person has signed for freezes and the calendar.
-    planned_at: before that it does not begin, whatever else.
+    planned_at: before that it does not begin, whatever else. team: when the team is there.
     """
 
     service: str
@@ -76,6 +77,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     exempt: bool = False
     planned_at: datetime | None = None
+    team: tuple[Window, ...] = ()
+
+    @property
+    def needs_team(self) -> bool:
+        """Whether it begins only while the team is there, and it is known when that is."""
+        return self.plan.calendar.team == "require" and bool(self.team)
 
 
 def planned(asked: Asked, freezes: Iterable[Freeze], at: datetime) -> Iterator[Hold]:
@@ -97,6 +104,10 @@ def planned(asked: Asked, freezes: Iterable[Freeze], at: datetime) -> Iterator[H
         then = f"next {moment(begins)}" if begins is not None else "which never comes"
         text = f"the calendar of {asked.plan.name} opens {words}, {then}"
         yield Hold(HoldKind.CALENDAR, text, begins, asked.plan.name)
+    there = next_begin(asked.team, at) if asked.needs_team else at
+    if there != at:
+        then = f"it is next {moment(there)}" if there is not None else "which never comes"
+        yield Hold(HoldKind.TEAM, f"the team is not there; {then}", there, "team")
 
 
 def openings(asked: Asked) -> tuple[Window, ...]:
@@ -123,13 +134,39 @@ def opening(
         return next_open(others, (), at)
     theirs = [f for f in freezes if f.concerns(asked.service, asked.environment)]
     closed = [*others, *(window for freeze in theirs for window in freeze.windows)]
-    return next_open(closed, openings(asked), at)
+    return _with_team(asked, closed, at)
+
+
+def _with_team(asked: Asked, closed: Sequence[Window], at: datetime) -> datetime | None:
+    """The first instant at which it is open and the team is there."""
+    last, found = at + HORIZON, next_open(closed, openings(asked), at)
+    while asked.needs_team and found is not None and found <= last:
+        there = next_begin(asked.team, found)
+        if there is None or there == found:
+            return there
+        found = next_open(closed, openings(asked), there)
+    return found if found is None or found <= last else None
 
 
 def forecast(asked: Asked, freezes: Sequence[Freeze], at: datetime) -> Outlook:
     """What a file can say: freezes and the calendar, without locks and other releases."""
     holds = tuple(planned(asked, freezes, at))
     return Outlook(holds, opening(asked, freezes, holds, at))
+
+
+def team_hours(wanted: str, windows: Sequence[Window], at: datetime) -> str:
+    """What is to be said where a plan would rather have the team there.
+
+    wanted: `calendar.team` of the plan. windows: when the team is there.
+    """
+    if not wanted:
+        return ""
+    if not windows:
+        return "the plan wants the team there; set `team_hours` of the service to be told when"
+    begins = next_begin(windows, at)
+    if wanted == "require" or begins == at or begins is None:
+        return ""  # what is required is in the way, and said there
+    return f"the team is not there before {moment(begins)}"
 
 
 def quiet_hours(windows: Sequence[Window], at: datetime) -> str:
@@ -149,6 +186,8 @@ def passable(kind: str, holds: Iterable[Hold]) -> str:
 
 
 def _name(hold: Hold) -> str:
+    if hold.kind is HoldKind.TEAM:
+        return "the hours of the team"
     return f"the freeze {hold.name}" if hold.kind is HoldKind.FREEZE else "the plan's calendar"
 
 

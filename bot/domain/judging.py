@@ -7,7 +7,7 @@ then whether the wave has served its soak and passed.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.domain import facts, ramp, regular
+from bot.domain import dashboards, facts, ramp, regular
 from bot.domain.breaches import breach
 from bot.domain.conditions import Action, Condition
 from bot.domain.days import next_opens_at, opening_words
@@ -389,7 +389,8 @@ def report(rollout: Rollout, effects: tuple[Effect, ...], now: datetime) -> Deci
         reported, posts = regular.due(rollout, now)
         more += posts
     shown = any(isinstance(effect, RenderCard) for effect in effects)
-    stale = rollout.carded_at is None or now - rollout.carded_at >= CARD_EVERY
+    oldest = dashboards.pace(rollout.the_plan, CARD_EVERY)
+    stale = rollout.carded_at is None or now - rollout.carded_at >= oldest
     if stale and not shown:
         more.append(RenderCard())
     if stale or shown:

@@ -10,6 +10,7 @@ from bot.domain.gates import gate
 from bot.domain.metering import fold
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.samples import Measurement
+from bot.domain.served_news import counted
 from bot.domain.steps import change
 from bot.domain.watching import Watcher, tally_minutes
 
@@ -21,7 +22,7 @@ def fold_in(rollout: Rollout, event: Measured, now: datetime) -> Rollout:
     """Take in what was read, and what the gates say to it so far."""
     kept = rollout.the_plan.baseline.window if rollout.weight < 100 else None
     folded = change(
-        rollout,
+        counted(rollout, event, now),
         meter=fold(rollout.meter, event.measurements, now, kept),
         measured_at=now,
         next_check_at=now + rollout.the_plan.poll * EARLY,

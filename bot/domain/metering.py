@@ -46,6 +46,7 @@ class Meter(msgspec.Struct, frozen=True):
 
     finals: the canary's totals of the waves that are over. past, bygone: see
     `bot.domain.baselines`.
+    narrowed: the wave's share is one of its audience; what it is of all traffic is not known.
     """
 
     wave: str = ""
@@ -56,6 +57,7 @@ class Meter(msgspec.Struct, frozen=True):
     finals: Mapping[str, Mapping[str, Total]] = {}
     past: Mapping[str, Past] = {}
     bygone: Mapping[str, Bygone] = {}
+    narrowed: bool = False
 
     def entries(self, track: Track) -> Mapping[str, Entry]:
         return self.canary if track is Track.CANARY else self.baseline
@@ -66,10 +68,11 @@ class Meter(msgspec.Struct, frozen=True):
         return entry.cursor if entry else ""
 
 
-def begin_wave(meter: Meter, wave_id: str, now: datetime) -> Meter:
+def begin_wave(meter: Meter, wave_id: str, now: datetime, *, narrowed: bool = False) -> Meter:
     """The meter of a new wave: sums and sparklines start anew, cursors stay.
 
-    The canary's totals of the wave that ends are kept for limits such as `wave(w1) + 5pp`.
+    narrowed: see `Meter`. The canary's totals of the wave that ends are kept for limits such as
+    `wave(w1) + 5pp`.
     """
     done = {name: e.total for name, e in meter.canary.items() if e.total is not None}
     finals = {**meter.finals, meter.wave: done} if meter.wave and done else meter.finals
@@ -81,6 +84,7 @@ def begin_wave(meter: Meter, wave_id: str, now: datetime) -> Meter:
         finals=finals,
         past=meter.past,
         bygone=meter.bygone,
+        narrowed=narrowed,
     )
 
 

@@ -171,11 +171,12 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     types: seats that a type of release adds (major: product_owner); labels: seats that a label adds
     (sensitive: security_team); targets: conditions by name, for gates that ask for all of them;
     intervals: how often probes ask, by environment, where it is not as often as they say;
-    environments: what else differs in one (see `bot.domain.plan_places`); branches:
-    where each environment's code comes from; success: what has to be true for the release to be
-    called a success; dora: the metrics of its report; recurring: what comes round where services
-    are released by this plan; timetable: what happens when around the first day; teams: what each
-    looks at meanwhile; dashboards: what each shows; report: which item holds which further figure.
+    environments: what else differs in one (see `bot.domain.plan_places`); branches: where each
+    environment's code comes from; unsigned: environments in which nobody has to sign, and that can
+    be no other than development; success: what has to be true for the release to be called a
+    success; dora: the metrics of its report; recurring: what comes round where services are
+    released by this plan; timetable: what happens when around the first day; teams: what each looks
+    at meanwhile; dashboards: what each shows; report: which item holds which further figure.
     """
 
     schema: Literal[1]
@@ -220,6 +221,7 @@ class PlanDocument(Closed, frozen=True, kw_only=True):
     intervals: Mapping[Name, Duration] = {}
     environments: Mapping[Name, PlaceDocument] = {}
     branches: Mapping[Name, str] = {}
+    unsigned: tuple[Literal["development"], ...] = ()
     success: tuple[str, ...] = ()
     dora: tuple[Name, ...] = ()
     recurring: tuple[RecurringDocument, ...] = ()

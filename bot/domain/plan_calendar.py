@@ -31,10 +31,12 @@ ALWAYS = Opening("any day")
 
 
 class Calendar(msgspec.Struct, frozen=True):
-    """A plan's calendar. openings: by type. low_traffic: quiet hours are preferred."""
+    """A plan's calendar. openings: by type. low_traffic: quiet hours are preferred. team: whether
+    the team has to be there (require), should be (prefer), or need not ("")."""
 
     openings: Mapping[str, Opening] = {}
     low_traffic: bool = False
+    team: str = ""
 
     def opening(self, kind: str, labels: tuple[str, ...] = ()) -> Opening:
         """When a release may begin. kind: its type, "" for an ordinary one."""
@@ -56,6 +58,7 @@ def calendar_of(document: CalendarDocument, path: Path = ("calendar",)) -> Calen
     return Calendar(
         {name: _opening(each, (*path, name)) for name, each in written.items() if each is not None},
         document.prefer == "low_traffic",
+        document.team,
     )
 
 

@@ -168,11 +168,14 @@ class OpeningDocument(Closed, frozen=True, kw_only=True):
 
 
 class CalendarDocument(Closed, frozen=True, kw_only=True):
+    """team: whether a release begins only while the team is there, or people are told otherwise."""
+
     regular: OpeningDocument | None = None
     hotfix: OpeningDocument | None = None
     major: OpeningDocument | None = None
     maintenance: OpeningDocument | None = None
     prefer: Literal["low_traffic", ""] = ""
+    team: Literal["prefer", "require", ""] = ""
 
 
 class TimetableDocument(Closed, frozen=True, kw_only=True):
@@ -310,17 +313,30 @@ class CommDocument(Closed, frozen=True, kw_only=True):
 
 
 class ShiftDocument(Closed, frozen=True, kw_only=True):
-    """By what the traffic is moved: weights of a load balancer, or a feature flag."""
+    """By what the traffic is moved: weights of a load balancer, or a feature flag.
+
+    sticky: by what somebody is kept on one side; backup: what moves the traffic where the deployer
+    turns no flag; needs: what the deployer has to be able to do for a release to begin.
+    """
 
     by: Literal["weight", "feature_flag"] = "weight"
     flag: str = ""
     sticky: str = ""
     backup: str = ""
+    needs: tuple[Literal["audience", "flag", "sticky"], ...] = ()
 
 
 class DashboardDocument(Closed, frozen=True, kw_only=True):
-    every: Duration
+    """Where people look.
+
+    every: how old the numbers of the card may get; buttons: that it is expected to have (it has all
+    that are legal); url: of another dashboard, in which {service}, {environment} and {version} are
+    filled in.
+    """
+
+    every: Duration | Literal[""] = ""
     buttons: tuple[Name, ...] = ()
+    url: Annotated[str, Meta(pattern=r"^(https?://[^\s<>|]+)?$")] = ""
 
 
 class Sections(msgspec.Struct, frozen=True, kw_only=True):
@@ -350,6 +366,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     dashboard: DashboardDocument | None = None
     intervals: Mapping[str, str] = {}
     branches: Mapping[str, str] = {}
+    unsigned: tuple[str, ...] = ()
     success: tuple[str, ...] = ()
     dora: tuple[str, ...] = ()
     recurring: tuple[RecurringDocument, ...] = ()

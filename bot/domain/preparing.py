@@ -40,6 +40,7 @@ def passed(rollout: Rollout, event: PreflightPassed, now: datetime) -> Decision:
         previous=event.seen.current,
         previous_artifact=event.seen.current_artifact,
         checks=event.checks,
+        steers=event.steers,
     )
     if rollout.looked and rollout.artifact != event.artifact:
         return void(found, event.artifact, now)
@@ -276,6 +277,11 @@ def _ask_later(rollout: Rollout, at: datetime) -> Decision:
 
 def _ask(rollout: Rollout, request_id: str, now: datetime) -> Decision:
     request = ask_release(rollout, request_id, rollout.generation, now)
+    if request.complete:  # nobody has to sign
+        ready = enter(
+            rollout, Phase.QUEUED, now, request=request, looked=True, reason="", next_check_at=now
+        )
+        return ready, show(f"Nobody has to sign in {rollout.environment}.")
     asking = enter(
         rollout,
         Phase.AWAITING_APPROVAL,

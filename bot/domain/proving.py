@@ -35,7 +35,10 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """What is asked of the minutes of a trigger. rule: how long its own rule takes."""
+    """What is asked of the minutes of a trigger.
+
+    rule: how long its own rule takes. narrowed: see `Meter`.
+    """
 
     comparison: Comparison
     metric: Metric
@@ -43,6 +46,7 @@ class Asking(msgspec.Struct, frozen=True):
     wave: str
     against: Reference
     rule: timedelta
+    narrowed: bool = False
 
     def prove(
         self,
@@ -56,6 +60,7 @@ class Asking(msgspec.Struct, frozen=True):
         if slow is not None:
             return self._slow(slow, old, fresh, began, now)
         share, hours = _extent(self.plan, self.wave)
+        share = None if self.narrowed else share
         tally = tally_of(self.comparison, self.metric, gate=False, rule=self.rule, weight=share)
         if tally is None:
             return old

@@ -94,3 +94,12 @@ def words(rollout: Rollout) -> str:
     every = format_duration(ramp.each)
     top = int((rollout.phase_since + ramp.each * (len(ramp.steps) - 1)).timestamp())
     return f"{share} confirmed. A step every {every}; {wave.traffic:g} % at about t[{top}]."
+
+
+def soak_words(rollout: Rollout) -> str:
+    """What is said when the traffic of a wave was confirmed."""
+    wave = rollout.current_wave
+    if wave.ramp is not None or not rollout.soak_needed:
+        return words(rollout)
+    until = int((rollout.phase_since + rollout.soak_needed).timestamp())
+    return f"{wave.traffic:g} % confirmed. Soaking until t[{until}]."

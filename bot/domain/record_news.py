@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from bot.domain import dashboards, served_news
 from bot.domain.charted import charted
 from bot.domain.evidence import Verdict
 from bot.domain.metering import Entry
 from bot.domain.plain import plain
 from bot.domain.release_record import (
     Course,
+    GapsSeen,
     GivenUp,
     Happened,
     Moment,
@@ -54,6 +56,9 @@ def begin(rollout: Rollout, now: datetime, *, coded: bool = False) -> Record:
         requested_by=rollout.requested_by.person,
         signed_by=tuple(each.person for each in request.signatures) if request else (),
         created_at=now,
+        dashboard=dashboards.link(
+            rollout.the_plan, rollout.service, rollout.environment, rollout.version
+        ),
         coded=coded,
     )
 
@@ -64,10 +69,18 @@ def news(before: Rollout, after: Rollout, now: datetime, *, drawn: bool) -> list
     moments = tuple(_moments(before, after, now))
     if moments:
         found.append(Happened(moments))
+    if after.served.gaps != before.served.gaps:
+        found += _gaps(before, after)
     found += [WaveEnded(stretch, drawn) for stretch in _ended(before, after)]
     if after.phase is not before.phase:
         found += _stands(after)
     return found
+
+
+def _gaps(before: Rollout, after: Rollout) -> list[RecordEvent]:
+    """Gaps that have begun or ended; that one goes on is no news."""
+    old, new = ([(g.since, g.until) for g in each.served.gaps] for each in (before, after))
+    return [GapsSeen(after.served.gaps)] if old != new else []
 
 
 def _stands(after: Rollout) -> list[RecordEvent]:
@@ -89,6 +102,7 @@ def _moments(before: Rollout, after: Rollout, now: datetime) -> Iterator[Moment]
     for alert in after.alerts:
         if alert not in before.alerts:
             yield Moment(now, f"alert {alert}")
+    yield from served_news.moments(before, after, now)
     if after.phase is before.phase:
         return
     if before.phase is Phase.PAUSED and after.phase is Phase.SOAKING:

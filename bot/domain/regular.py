@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.domain.audience import narrowed, narrows
 from bot.domain.events import PostThread
 from bot.domain.plan import Cadence, Meeting, Wave
 from bot.domain.reports import literal
@@ -105,12 +106,15 @@ def beginning(rollout: Rollout, now: datetime) -> tuple[str, ...]:
     if rollout.ramp_step:
         return ()
     wave = rollout.current_wave
-    text = " ".join((*_audience(wave), *_standing(wave, now), *_on_call(rollout)))
+    text = " ".join((*_audience(rollout), *_standing(wave, now), *_on_call(rollout)))
     return (text,) if text else ()
 
 
-def _audience(wave: Wave) -> Iterator[str]:
-    if wave.audience:
+def _audience(rollout: Rollout) -> Iterator[str]:
+    wave = rollout.current_wave
+    if wave.audience and narrows(wave) and not narrowed(rollout):
+        yield f"Meant for: {wave.audience}. The share is one of everybody."
+    elif wave.audience:
         yield f"For: {wave.audience}."
 
 

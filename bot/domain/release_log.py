@@ -44,6 +44,14 @@ class Deployment(msgspec.Struct, frozen=True):
     at: datetime | None
 
 
+class Outage(msgspec.Struct, frozen=True):
+    """A gap in the traffic while it moved. until: None when its end was not seen."""
+
+    environment: str
+    since: datetime
+    until: datetime | None
+
+
 class Rollback(msgspec.Struct, frozen=True):
     environment: str
     at: datetime
@@ -51,13 +59,18 @@ class Rollback(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A version in the change log. changes: by heading (Added, Changed, Fixed)."""
+    """A version in the change log. changes: by heading (Added, Changed, Fixed).
+
+    dashboards: by environment.
+    """
 
     version: str
     date: datetime
     changes: Mapping[str, Sequence[str]]
     deployments: Sequence[Deployment]
     rollbacks: Sequence[Rollback]
+    outages: Sequence[Outage] = ()
+    dashboards: Mapping[str, str] = {}
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -136,6 +149,8 @@ def _entry(number: str, records: Sequence[Record]) -> Entry:
         changes or _noted(ordered[-1]),
         [Deployment(environment, at) for environment, at in reached],
         rollbacks,
+        [Outage(r.environment, g.since, g.until) for r in ordered for g in r.gaps if not g.unknown],
+        {r.environment: r.dashboard for r in ordered if r.dashboard},
     )
 
 
@@ -189,6 +204,11 @@ def _with_section(body: str, section: str) -> str:
     end = after.start() if after is not None else len(body)
     gap = "\n\n" if after is not None else "\n"
     return f"{body[:start]}{section}{gap}{body[end:]}"
+
+
+def second(at: datetime) -> str:
+    """2024-01-15 14:00:05 UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def minute(at: datetime) -> str:

@@ -12,6 +12,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from bot.domain.events import Effect, Event
+from bot.domain.served import Gap
 from bot.domain.totals import Total
 
 MOMENTS = 200
@@ -68,7 +69,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     previous: the version that it replaced. signed_by: people. deployed_at: when it became the
     current version. ended_at: when it had been taken back or given up. changes: by heading, as in a
-    change log; commit, tag: what it was built from, where that is known.
+    change log; commit, tag: what it was built from, where that is known. gaps: in the traffic while
+    it moved. dashboard: where more was to be seen.
     """
 
     id: str
@@ -93,6 +95,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tag: str = ""
     committed_at: tuple[datetime, ...] = ()
     deployment: int = 0
+    gaps: tuple[Gap, ...] = ()
+    dashboard: str = ""
     coded: bool = False
     next_check_at: datetime | None = None
     ended_at: datetime | None = None
@@ -117,6 +121,12 @@ class WaveEnded(Event, frozen=True):
 
 class Happened(Event, frozen=True):
     moments: tuple[Moment, ...]
+
+
+class GapsSeen(Event, frozen=True):
+    """The gaps in the traffic so far; an open one may be among them."""
+
+    gaps: tuple[Gap, ...]
 
 
 class WentLive(Event, frozen=True):
@@ -153,7 +163,15 @@ class CodeKnown(Event, frozen=True):
 
 
 RecordEvent = (
-    CodeKnown | WaveEnded | Happened | WentLive | Superseded | TakenBack | Restored | GivenUp
+    CodeKnown
+    | WaveEnded
+    | Happened
+    | GapsSeen
+    | WentLive
+    | Superseded
+    | TakenBack
+    | Restored
+    | GivenUp
 )
 
 # --- effects --------------------------------------------------------------------------------
@@ -201,6 +219,9 @@ def decide(record: Record, event: RecordEvent, now: datetime) -> Decision:
         case Happened(moments):
             kept = (*record.moments, *moments)[:MOMENTS]
             return _with(record, moments=kept), ()
+        case GapsSeen(gaps):
+            known = record.deployed_at is not None or record.rolled_back_at is not None
+            return _with(record, gaps=gaps), (KeepRecord(),) if known else ()
         case CodeKnown():
             return _code_known(record, event)
         case WentLive():

@@ -72,8 +72,12 @@ def approval_of(plan: Plan, type_: str, labels: Iterable[str]) -> Approval:
 
 
 def approval_for(rollout: Rollout) -> Approval:
-    """Who signs this release."""
-    return approval_of(rollout.the_plan, rollout.type, rollout.labels)
+    """Who signs this release; in an unsigned environment only those whom type and labels add."""
+    rule = approval_of(rollout.the_plan, rollout.type, rollout.labels)
+    if rollout.environment not in rollout.the_plan.sections.unsigned:
+        return rule
+    added = added_seats(rollout.the_plan, rollout.type, rollout.labels)
+    return msgspec.structs.replace(rule, roles=added, any=0, optional=())
 
 
 def check(plan: Plan) -> None:

@@ -18,6 +18,7 @@ from bot.domain.people import Actor
 from bot.domain.plan import Approval, Plan, Wave
 from bot.domain.plan_pace import slowly
 from bot.domain.reports import Report
+from bot.domain.served import Served
 from bot.domain.trends import Trend
 from bot.domain.watching import Watcher
 
@@ -120,7 +121,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     that is waited for ("" when none). response: the id of what is done about the last breach.
     next_check_at: when the tick looks again, None: only an event moves it on. looked: the target
     was seen, and the checklists are open. checks: those that the bot can run here. items: what was
-    ticked, by its key. planned_at: nothing moves before then.
+    ticked, by its key. planned_at: nothing moves before then. steers: what the deployer can do of
+    `bot.domain.audience.ABILITIES`.
     """
 
     id: str
@@ -164,6 +166,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     op_key: str = ""
     op_trouble: str = ""
     meter: Meter = Meter()
+    served: Served = Served()
     watchers: Mapping[str, Watcher] = {}
     findings: tuple[Finding, ...] = ()
     alerts: tuple[str, ...] = ()
@@ -186,6 +189,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     touched: bool = False
     looked: bool = False
     checks: tuple[str, ...] = ()
+    steers: tuple[str, ...] = ()
     items: Mapping[str, Tick] = {}
     quarantined: bool = False
     quarantine_releases: tuple[str, ...] = ()

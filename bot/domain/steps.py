@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from bot.domain.approvals import Request, one_more, open_request, release_digest
+from bot.domain.audience import narrowed
 from bot.domain.bygone import asked
 from bot.domain.events import (
     Effect,
@@ -25,6 +26,7 @@ from bot.domain.people import Actor
 from bot.domain.plan import Wave
 from bot.domain.release_types import approval_for
 from bot.domain.rollout import Mark, Phase, Rollout, Tick
+from bot.domain.served import countable
 
 Decision = tuple[Rollout, tuple[Effect, ...]]
 
@@ -71,10 +73,16 @@ def deploy(rollout: Rollout, effect: Effect, *others: Effect) -> Decision:
         rollout,
         op_key=key_of_next(rollout),
         op_trouble="",
-        next_check_at=rollout.next_check_at or rollout.phase_since if rollout.watched else None,
+        next_check_at=rollout.next_check_at or rollout.phase_since if _looked_at(rollout) else None,
         fence=rollout.fence + 1,
     )
     return waiting, (effect, *others)
+
+
+def _looked_at(rollout: Rollout) -> bool:
+    """Limits are watched, or requests are counted while traffic goes back."""
+    back = rollout.phase is Phase.ROLLING_BACK and rollout.touched
+    return rollout.watched or (back and countable(rollout.the_plan))
 
 
 def prepare(rollout: Rollout, now: datetime) -> Decision:
@@ -157,7 +165,7 @@ def begin_soak(rollout: Rollout, weight: float, now: datetime) -> Rollout:
         said={},
         trends={},
         watchers={},
-        meter=begin_wave(rollout.meter, rollout.current_wave.id, now),
+        meter=begin_wave(rollout.meter, rollout.current_wave.id, now, narrowed=narrowed(rollout)),
         marks=(*rollout.marks, mark),
         next_check_at=now,
         fence=rollout.fence + 1,

@@ -114,7 +114,7 @@ def watch(
     if window is not None:
         moved = ours.gather(moved, fresh, window, now)
     if condition.do is not Action.NOTIFY and not condition.caused:
-        moved = _prove(moved, ours, meter.wave, fresh, window, now)
+        moved = _prove(moved, ours, meter, fresh, window, now)
     return moved, _verdict(moved)
 
 
@@ -160,7 +160,7 @@ def _tallied(
 def _prove(
     watcher: Watcher,
     rows: "_Rows",
-    wave: str,
+    meter: Meter,
     fresh: Mapping[Track, Sample | Unknown],
     window: timedelta | None,
     now: datetime,
@@ -169,7 +169,15 @@ def _prove(
     if watcher.proven:
         return watcher
     rule = (window or timedelta()) * rows.needed(window) or MINUTE
-    asking = Asking(rows.comparison, rows.metric, rows.plan, wave, rows.against, rule)
+    asking = Asking(
+        rows.comparison,
+        rows.metric,
+        rows.plan,
+        meter.wave,
+        rows.against,
+        rule,
+        narrowed=meter.narrowed,
+    )
     began = watcher.anchor or watcher.window_started_at
     found = asking.prove(Proof(watcher.minutes, watcher.slow), fresh, began, now)
     told = found.how and not watcher.satisfied_at

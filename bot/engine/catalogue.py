@@ -25,8 +25,9 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     checks: name -> the program and its arguments, in which {service}, {environment}, {version} and
     {artifact} are filled in. allow_by_name: releases whose artifact has no digest may be deployed.
     define: metrics that are measured in another way here than the plan says. low_traffic: when few
-    people use it. outside: there are checks from outside. keeper: who keeps a list of versions
-    there. dashboards: name -> its address. logs: see `bot.domain.log_links`.
+    people use it. team_hours: when its team is there. outside: there are checks from outside.
+    keeper: who keeps a list of versions there. dashboards: name -> its address. automatic: what is
+    merged to its branch is released there by itself. logs: see `bot.domain.log_links`.
     """
 
     service: str
@@ -38,8 +39,10 @@ class ServiceTarget(msgspec.Struct, frozen=True, kw_only=True):
     channel: str = ""
     checks: Mapping[str, tuple[str, ...]] = {}
     allow_by_name: bool = False
+    automatic: bool = False
     define: Mapping[str, Metric] = {}
     low_traffic: tuple[Window, ...] = ()
+    team_hours: tuple[Window, ...] = ()
     outside: bool = True
     keeper: VersionKeeper | None = None
     dashboards: Mapping[str, str] = {}

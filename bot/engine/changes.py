@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from bot.domain.audience import Routing, routing
 from bot.domain.events import (
     Prepare,
     Prepared,
@@ -91,7 +92,7 @@ class Changes:
         """Make the change; the event says what was read back."""
         place = place_of(self._catalogue, work.aggregate)
         key, deployer, target = work.row.key, place.deployer, place.target
-        op = await self._op(key, work.aggregate.the_plan.drain)
+        op = await self._op(key, work.aggregate.the_plan.drain, routing(work.aggregate))
         effect = work.effect
         release = Release(effect.version, effect.artifact)
         match effect:
@@ -110,11 +111,11 @@ class Changes:
             case _:
                 raise PermanentError(f"{type(effect).__name__} is not a change at a target")
 
-    async def _op(self, key: str, drain: timedelta) -> Op:
+    async def _op(self, key: str, drain: timedelta, by: Routing) -> Op:
         change = await self._store.transact(lambda conn: ops.find(conn, key))
         if change is None:
             raise PermanentError(f"change {key} has no number")
-        return Op(key, change.seq, drain)
+        return Op(key, change.seq, drain, by)
 
     async def _switch_back(self, place: ServiceTarget, release: Release, op: Op) -> Observation:
         """All traffic to `release`, which is installed again first if it is gone."""

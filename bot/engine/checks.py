@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from bot.domain.audience import ABILITIES, unmet
 from bot.domain.checklists import STAGING_LIVE, Item, all_items, checklists_of, item_named
 from bot.domain.events import (
     CheckFailed,
@@ -97,6 +98,10 @@ class Checks:
         unhealthy = _unhealthy(found, place)
         if unhealthy:
             return (PreflightFailed(unhealthy),)
+        steers = steering(place.deployer.capabilities())  # known for sure once it was looked at
+        if lacking := unmet(rollout.the_plan, steers):
+            reason = f"the plan needs {' and '.join(lacking)}, which the deployer can't do"
+            return (PreflightFailed(reason),)
         if refusal := await self._code.refusal(rollout):
             return (PreflightFailed(refusal),)
         ahead = await self._outlook(rollout, release.artifact)
@@ -107,6 +112,7 @@ class Checks:
             self._runnable(rollout, place),
             holds=ahead.holds,
             opens_at=ahead.opens_at,
+            steers=steers,
         )
         return (passed,)
 
@@ -231,6 +237,11 @@ def missing_abilities(plan: Plan, can: Capabilities) -> list[str]:
         "making a version the current one": not can.promote,
     }
     return [what for what, lacking in needs.items() if lacking]
+
+
+def steering(can: Capabilities) -> tuple[str, ...]:
+    """What a backend can do of `ABILITIES`."""
+    return tuple(name for name in ABILITIES if getattr(can, name))
 
 
 def _unhealthy(found: Observation, place: ServiceTarget) -> str:

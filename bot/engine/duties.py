@@ -23,6 +23,7 @@ from bot.domain.response import (
     TrafficBack,
 )
 from bot.domain.rollout import Rollout
+from bot.domain.telling import channel_of
 from bot.engine import transitions
 from bot.engine.delivery import card_key
 from bot.engine.engine import Part, Tools
@@ -165,6 +166,7 @@ class _Beginnings:
             environment=rollout.environment,
             version=rollout.version,
             channel=rollout.channel,
+            calls=channel_of(rollout.plan, effect.level),
             due=effect.due,
             about=effect.about,
             subject=effect.subject,
@@ -226,10 +228,11 @@ class _Beginnings:
     async def warn(self, work: Work) -> None:
         """Where warnings go; the thread has it already, so nowhere else when there is no place."""
         effect: Warn = work.effect
-        channel = self._tools.catalogue.channels.warning
+        rollout: Rollout = work.aggregate
+        own = channel_of(rollout.plan, "warning")
+        channel = own or self._tools.catalogue.channels.warning
         if not channel:
             return
-        rollout: Rollout = work.aggregate
         link = await self._tools.delivery.link(
             await self._tools.delivery.sent(card_key(rollout.id))
         )

@@ -17,6 +17,7 @@ from bot.domain.holds import (
     opening,
     planned,
     quiet_hours,
+    team_hours,
 )
 from bot.domain.locks import Lock, hold_of
 from bot.domain.rollout import Phase, Rollout
@@ -85,10 +86,20 @@ class Holds:
     def _outlook(self, asked: Asked, holds: Sequence[Hold]) -> Outlook:
         now = self._clock.now()
         target = self._catalogue.targets.get((asked.service, asked.environment))
-        advice = ""
-        if asked.plan.calendar.low_traffic and target is not None:
-            advice = quiet_hours(target.low_traffic, now)
+        said: list[str] = []
+        if target is not None:
+            if asked.plan.calendar.low_traffic:
+                said.append(quiet_hours(target.low_traffic, now))
+            said.append(team_hours(asked.plan.calendar.team, target.team_hours, now))
+        advice = "; ".join(filter(None, said))
+        asked = self._teamed(asked)
         return Outlook(tuple(holds), opening(asked, self._catalogue.freezes, holds, now), advice)
+
+    def _teamed(self, asked: Asked) -> Asked:
+        """With the hours of the service's team."""
+        target = self._catalogue.targets.get((asked.service, asked.environment))
+        hours = target.team_hours if target is not None else ()
+        return msgspec.structs.replace(asked, team=hours)
 
     def _deliberate(self, conn: Connection, asked: Asked) -> list[Hold]:
         """What people have decided: locks, freezes, the plan's calendar."""
@@ -99,7 +110,7 @@ class Holds:
             for lock in active_locks(conn)
             if lock.concerns(*place) and (lock.until is None or now < lock.until)
         ]
-        return [*found, *planned(asked, self._catalogue.freezes, now)]
+        return [*found, *planned(self._teamed(asked), self._catalogue.freezes, now)]
 
     # --- what other releases cause ----------------------------------------------------------
 

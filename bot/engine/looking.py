@@ -18,6 +18,8 @@ from bot.domain.gates import needs
 from bot.domain.metering import due
 from bot.domain.rollout import Rollout
 from bot.domain.samples import Measurement, Reading, Sample, Track, Unknown
+from bot.domain.served import counting
+from bot.domain.served_news import counts_only
 from bot.engine.catalogue import Catalogue, ServiceTarget, UnknownTargetError
 from bot.engine.changes import seen_in
 from bot.engine.clock import Clock
@@ -51,6 +53,10 @@ def slots_of(rollout: Rollout, observation: Observation) -> Mapping[str, str]:
 
 def _sides(observation: Observation) -> list[Side]:
     return [side for side in (observation.current, observation.candidate) if side is not None]
+
+
+Wanted = tuple[str, Track]
+"""A metric by its name in the plan, and a side of the traffic."""
 
 
 def query_of(
@@ -96,7 +102,8 @@ class RolloutLook:
 
     async def look(self, rollout: Rollout) -> Measured | Ticked:
         """Read all that is due, at the same time; what can't be read is said, not raised."""
-        if not rollout.watched:
+        only = counts_only(rollout)
+        if not (rollout.watched or only):
             return Ticked()
         try:
             place = self._catalogue.target(rollout.service, rollout.environment)
@@ -104,18 +111,21 @@ class RolloutLook:
             return Measured((), self._covered(rollout), None, str(error))
         observation, blind = await self._see(place)
         labels = slots_of(rollout, observation) if observation is not None else {}
-        readings = await asyncio.gather(*self._reads(rollout, place, labels))
+        extra = self._only_shown(rollout)
+        judged = () if only else self._judged(rollout)
+        wanted = dict.fromkeys((*judged, *extra))
+        readings = await asyncio.gather(*self._reads(rollout, place, labels, wanted))
         seen = seen_in(observation) if observation is not None else None
-        extra = self._only_drawn(rollout)
-        # Nobody decides by what is only drawn: where it can't be read, nothing is missing.
-        told = [m for m in readings if isinstance(m.reading, Sample) or m.metric not in extra
-                or m.track is Track.CANARY]  # fmt: skip
+        # Nobody decides by what is only shown: where it can't be read, nothing is missing.
+        told = [
+            m for m in readings if isinstance(m.reading, Sample) or (m.metric, m.track) in judged
+        ]
         covered = self._covered(rollout)
         return Measured(tuple(told), covered, seen, blind, self._silent())
 
     def failed(self, rollout: Rollout, reason: str) -> Measured | Ticked:
         """Nothing was seen; when that goes on, people are called."""
-        if not rollout.watched:
+        if not (rollout.watched or counts_only(rollout)):
             return Ticked()
         return Measured((), timedelta(), None, f"looking fails ({reason[:200]})")
 
@@ -149,26 +159,35 @@ class RolloutLook:
             return None, f"{type(error).__name__}: {error}"
 
     def _reads(
-        self, rollout: Rollout, place: ServiceTarget, labels: Mapping[str, str]
+        self,
+        rollout: Rollout,
+        place: ServiceTarget,
+        labels: Mapping[str, str],
+        wanted: Collection[Wanted],
     ) -> Iterator[Awaitable[Measurement]]:
         now = self._clock.now()
-        metrics = rollout.the_plan.metrics
-        beside = rollout.the_plan.baseline.kind != "previous_wave"
-        asked = [*needs(conditions_of(rollout), metrics, baseline=beside)]
-        asked += [(name, Track.BASELINE) for name in self._only_drawn(rollout)]
-        for name, track in asked:
+        for name, track in wanted:
             query = query_of(rollout, place, name, track, labels)
             if due(query.metric, rollout.meter, track, now):
                 cursor = rollout.meter.cursor(name, track)
                 yield self._read(place, name, query, cursor)
 
-    def _only_drawn(self, rollout: Rollout) -> Collection[str]:
-        """The metrics whose baseline is asked for by pictures alone."""
+    def _judged(self, rollout: Rollout) -> Collection[Wanted]:
+        """What conditions ask for."""
         plan = rollout.the_plan
-        if not self._drawn or rollout.weight >= 100 or plan.baseline.kind == "previous_wave":
-            return ()
-        judged = needs(conditions_of(rollout), plan.metrics)
-        return [n for n in charted(plan) if (n, Track.BASELINE) not in judged]
+        beside = plan.baseline.kind != "previous_wave"
+        return needs(conditions_of(rollout), plan.metrics, baseline=beside)
+
+    def _only_shown(self, rollout: Rollout) -> Collection[Wanted]:
+        """What pictures show of the old version, and the requests of both sides."""
+        plan = rollout.the_plan
+        found = [(counting(plan), track) for track in Track if counting(plan)]
+        if rollout.weight >= 100:
+            # The old version has no traffic, unless it gets it back just now.
+            return found if counts_only(rollout) else found[:1]
+        if self._drawn and plan.baseline.kind != "previous_wave":
+            found += [(name, Track.BASELINE) for name in charted(plan)]
+        return found
 
     async def _read(
         self, place: ServiceTarget, name: str, query: MetricQuery, cursor: str

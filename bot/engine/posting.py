@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from bot.domain.approvals import Request
 from bot.domain.events import AskSigners, Page, PostThread, Whisper
 from bot.domain.rollout import Phase, Rollout
+from bot.domain.telling import channel_of
 from bot.engine.catalogue import Catalogue
 from bot.engine.clock import Clock
 from bot.engine.delivery import Delivery, card_key
@@ -117,7 +118,8 @@ class Posting:
     async def page(self, work: Work, effect: Page) -> None:
         """Say it where somebody looks now."""
         channels = self._catalogue.channels
-        channel = channels.critical or channels.default or work.aggregate.channel
+        own = channel_of(work.aggregate.plan, "critical")
+        channel = own or channels.critical or channels.default or work.aggregate.channel
         card = await self._delivery.sent(card_key(work.aggregate.id))
         link = await self._delivery.link(card)
         message = self._presenter.page(work.aggregate, effect.text, channel, link)

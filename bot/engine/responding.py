@@ -50,7 +50,9 @@ class _Teller:
 
     async def page(self, work: Work, text: str) -> None:
         channels = self._tools.catalogue.channels
-        channel = channels.critical or channels.default or work.aggregate.channel
+        duty = work.aggregate
+        own = duty.calls if isinstance(duty, Duty) and duty.level == "critical" else ""
+        channel = own or channels.critical or channels.default or duty.channel
         link = await self._link(work)
         message = self._presenter.call(work.aggregate, text, channel, link)
         await self._delivery.post(message, work.row.key, "page", work, look=work.row.look_first)
@@ -108,7 +110,7 @@ class DutyPerformer(_Teller):
     def _channel(self, duty: Duty) -> str:
         channels = self._tools.catalogue.channels
         wanted = {"critical": channels.critical, "warning": channels.warning}.get(duty.level, "")
-        return wanted or duty.channel or channels.default
+        return duty.calls or wanted or duty.channel or channels.default
 
     def alarm(self, work: Work, reason: str) -> Any | None:
         match work.effect:

@@ -16,7 +16,7 @@ from pathlib import Path
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from bot.domain.release_log import Entry, VersionItem, merged, minute
+from bot.domain.release_log import Entry, VersionItem, merged, minute, second
 from bot.ports import PermanentError, TemporaryError
 
 _HEAD = "# Changelog\n\nWhat was released of {service}, newest first.\n"
@@ -42,7 +42,7 @@ class RecordFiles:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        made.filters |= {"minute": minute, "date": _date, "instant": _instant}
+        made.filters |= {"minute": minute, "second": second, "date": _date, "instant": _instant}
         self._entry = made.get_template("changelog.md.j2")
         self._item = made.get_template("version.json.j2")
 

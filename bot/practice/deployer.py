@@ -28,7 +28,16 @@ TOLERANCE = 300
 """Seconds by which the clocks of the two sides may differ."""
 
 _KEYS_KEPT = 10_000
-_CAPABILITIES: tuple[str, ...] = ("prepare", "weights", "promote", "retire", "records")
+_CAPABILITIES: tuple[str, ...] = (
+    "prepare",
+    "weights",
+    "promote",
+    "retire",
+    "records",
+    "audience",
+    "flag",
+    "sticky",
+)
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -39,6 +48,9 @@ class Change(msgspec.Struct, frozen=True):
     artifact: str = ""
     weight: Annotated[float, Meta(ge=0, le=100)] | None = None
     instances: Annotated[int, Meta(ge=1)] | None = None
+    audience: str = ""
+    flag: str = ""
+    sticky: str = ""
 
 
 @dataclass
@@ -93,11 +105,17 @@ class PracticeDeployer:
         self, shops: Mapping[Target, ShopModel], *, secret: str, now: Callable[[], float]
     ) -> None:
         """secret: of the signatures. now: the present instant in epoch seconds."""
-        self._desks = {target: Desk(shop, 0, "", OrderedDict()) for target, shop in shops.items()}
+        self._desks: dict[Target, Desk] = {}
+        for target, shop in shops.items():
+            self.add(target, shop)
         self._secret = secret
         self._now = now
         self.troubles: list[Trouble] = []
         self.capabilities = _CAPABILITIES
+
+    def add(self, target: Target, shop: ShopModel) -> None:
+        """Serve one more target."""
+        self._desks[target] = Desk(shop, 0, "", OrderedDict())
 
     def routes(self) -> list[Route]:
         """Mount these at the root."""
@@ -150,7 +168,9 @@ class PracticeDeployer:
             "seq": desk.seq,
             "capabilities": list(self.capabilities),
             "current": _side(shop.current, 100 - shop.weight, now),
-            "candidate": None if candidate is None else _side(candidate, shop.weight, now),
+            "candidate": None
+            if candidate is None
+            else _side(candidate, shop.weight, now) | {"audience": shop.audience},
         }
 
     async def _count(self, request: Request) -> Response:
@@ -238,13 +258,15 @@ class PracticeDeployer:
                 case "shift":
                     if change.weight is None:
                         raise Refused("a shift needs a weight", code="no_weight")
-                    shop.shift(release, change.weight, now)
+                    shop.shift(release, change.weight, now, change.audience, change.sticky)
+                    shop.flag = change.flag
                 case "promote":
                     shop.promote(release)
                 case "retire":
                     shop.retire(release)
                 case "rollback":
                     shop.rollback(release)
+                    shop.flag = ""
         except Refused as error:
             return 422, {"code": error.code, "reason": str(error)}
         busy = shop.candidate is not None and not shop.candidate.ready(now)

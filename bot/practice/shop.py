@@ -18,6 +18,12 @@ VERSIONS = ("v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0")
 EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper edges of the latency buckets, in seconds."""
 
+USERS = 500
+"""Visitors of the shop; each comes as often as any other."""
+
+AUDIENCES = 5
+"""One visitor in so many belongs to any audience that a share is narrowed to."""
+
 SERIES = 180
 PREPARING = 1.0
 """Seconds that installing a version takes."""
@@ -132,10 +138,14 @@ class ShopModel:
         self.current = Installed(release_of(runs), 0, now, Counter(now))
         self.candidate: Installed | None = None
         self.weight = 0.0
+        self.audience = ""
+        self.sticky = ""
+        self.flag = ""
         self.faults: dict[str, Fault] = {}
         self.series: deque[Row] = deque(maxlen=SERIES)
         self._randomness = randomness
         self._owed = 0.0
+        self._visits = 0
 
     def prepare(self, release: Release, now: float) -> None:
         """Install beside the current version, without traffic. Raises Refused."""
@@ -150,13 +160,18 @@ class ShopModel:
             fresh = Release(release.version, expected)
             self.candidate = Installed(fresh, slot, ready_at, Counter(now))
 
-    def shift(self, release: Release, weight: float, now: float) -> None:
-        """Give the candidate `weight` percent. Raises Refused."""
+    def shift(
+        self, release: Release, weight: float, now: float, audience: str = "", sticky: str = ""
+    ) -> None:
+        """Give the candidate `weight` percent, of an audience or of everybody. Raises Refused.
+
+        sticky: not "": whoever was on the candidate's side stays there when the weight rises.
+        """
         if self.candidate is None or not self._is(self.candidate, release):
             raise Refused(f"{release.version} is not prepared", code="not_prepared")
         if weight > self.weight and not self.candidate.ready(now):
             raise Refused(f"{release.version} is still being installed", code="not_ready")
-        self.weight = weight
+        self.weight, self.audience, self.sticky = weight, audience, sticky
 
     def promote(self, release: Release) -> None:
         """The candidate, at 100 %, becomes the current one. Raises Refused."""
@@ -172,7 +187,7 @@ class ShopModel:
             self._swap()
         elif not self._is(self.current, release):
             raise Refused(f"{release.version} is not installed any more", code="not_installed")
-        self.weight = 0.0
+        self.weight, self.audience = 0.0, ""
 
     def retire(self, release: Release) -> None:
         """Stop the side that is not current. Raises Refused."""
@@ -190,10 +205,15 @@ class ShopModel:
             self.faults[name] = fault
 
     def choose(self) -> Installed:
-        """Who serves the next request: smooth weighted round robin, exact over any hundred."""
+        """Who serves the next request: smooth weighted round robin, exact over any hundred.
+
+        By visitors instead, where it is narrowed to an audience or they are to stay on one side.
+        """
         candidate = self.candidate
         if candidate is None or self.weight <= 0:
             return self.current
+        if self.audience or self.sticky:
+            return candidate if self.takes(self._visitor()) else self.current
         if self.weight >= 100:
             return candidate
         candidate.credit += self.weight
@@ -201,6 +221,15 @@ class ShopModel:
         chosen = candidate if candidate.credit > self.current.credit else self.current
         chosen.credit -= 100
         return chosen
+
+    def takes(self, visitor: int) -> bool:
+        """Whether a visitor (0..USERS-1) is on the candidate's side; once in, always in."""
+        bucket, group = divmod(visitor, AUDIENCES)
+        return bucket < self.weight and (not self.audience or group == 0)
+
+    def _visitor(self) -> int:
+        self._visits += 1
+        return self._visits * 37 % USERS  # 37 and 500 have no common divisor: everybody comes
 
     def fate(self, served: Installed) -> tuple[bool, float]:
         """How a request to this version ends: whether with an error, and after how many seconds."""
@@ -244,7 +273,7 @@ class ShopModel:
         assert self.candidate is not None
         self.current, self.candidate = self.candidate, self.current
         self.current.credit = self.candidate.credit = 0.0
-        self.weight = 0.0
+        self.weight, self.audience = 0.0, ""
 
     @staticmethod
     def _is(side: Installed | None, release: Release) -> bool:

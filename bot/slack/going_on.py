@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from bot.domain import dashboards, served_news
+from bot.domain.audience import left_out, narrows
 from bot.domain.choosing import words
 from bot.domain.policy import Press, legal_choices
 from bot.domain.ramp import climbing
-from bot.domain.rollout import Phase, Rollout
+from bot.domain.rollout import BEFORE_TRAFFIC, Phase, Rollout
 from bot.domain.units import format_duration, format_weight
 from bot.slack.blocks import Block, button, context, section
 from bot.slack.phases import token
@@ -56,13 +58,38 @@ def _wave(rollout: Rollout) -> Iterator[str]:
         many = "all" if wave.instances == "all" else f"{wave.instances}"
         yield f"on {many} {'instance' if wave.instances == 1 else 'instances'}"
     if wave.audience:
-        yield f"for {escape(wave.audience)}"
+        meant = narrows(wave) and "audience" not in rollout.steers
+        yield (
+            f"meant for {escape(wave.audience)}, a share of everybody"
+            if meant
+            else (f"for {escape(wave.audience)}")
+        )
     if wave.ramp is not None and climbing(rollout):
         step, every = format_weight(wave.traffic), format_duration(wave.ramp.each)
         yield f"a step every {every}, up to {step}"
     if rollout.retry is not None:
         retried = rollout.the_plan.waves[rollout.retry]
         yield f"Resume tries {format_weight(retried.traffic)} again"
+
+
+def left_out_words(rollout: Rollout) -> list[Block]:
+    """What the deployer will not do of what the plan says, for those who are about to sign."""
+    if rollout.phase not in BEFORE_TRAFFIC or not (rollout.looked or rollout.request):
+        return []
+    return [context(escape(line)) for line in left_out(rollout.the_plan, rollout.steers)]
+
+
+def dashboard(rollout: Rollout) -> list[Block]:
+    """The way to the plan's own dashboard."""
+    place = (rollout.service, rollout.environment, rollout.version)
+    url = dashboards.link(rollout.the_plan, *place)
+    return [context(f"<{escape(url)}|Dashboard>")] if url else []
+
+
+def served_words(rollout: Rollout) -> list[Block]:
+    """Whether the service served its requests while traffic moved."""
+    text = served_news.summary(rollout)
+    return [context(render(text, {}, seconds=True))] if text else []
 
 
 def _standing(rollout: Rollout, now: datetime) -> Iterator[str]:

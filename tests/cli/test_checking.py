@@ -75,7 +75,7 @@ def test_without_knowing_the_traffic_nothing_is_said_about_it(plan: Path) -> Non
 def test_a_key_that_the_bot_passes_over_is_told_with_its_line(tmp_path: Path) -> None:
     more = "plan: mine\nshift: {by: feature_flag}\n"
     done = typed("plan", "check", written(tmp_path, ("plan: mine\n", more)))
-    assert ":3: shift.by: feature_flag is not turned by the bot" in done.out
+    assert ":3: shift: is by a flag without a name" in done.out
     assert done.out.endswith("1 plan is sound, with 1 warning.\n")
 
 

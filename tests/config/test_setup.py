@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.domain.calendar import Weekly
 from bot.domain.plan import Metric
 from bot.domain.samples import Counts, Reading, Sample, Track
 from bot.engine.clock import SystemClock
@@ -85,6 +86,38 @@ def test_a_role_that_nobody_configured_is_named(tmp_path: Path) -> None:
         "c.yml:14: services.checkout.plan: whispercache-canary asks release_manager, and no such "
         "role is configured (add release_manager under `roles`)",
     ]
+
+
+FOLLOWED = SMALL.replace("      production:\n", "      {name}:\n        automatic: true\n")
+
+
+@pytest.mark.requirement("S-011")
+def test_what_is_released_by_itself_needs_a_branch_and_is_never_production(tmp_path: Path) -> None:
+    at = "services.checkout.environments"
+    (said,) = refused(tmp_path, FOLLOWED.replace("{name}", "production"))
+    assert f"{at}.production.automatic: production is released by people alone" in said
+    (said,) = refused(tmp_path, FOLLOWED.replace("{name}", "development"))
+    assert f"{at}.development.automatic: quickstart does not say which branch" in said
+    assert "branches: {development: develop}" in said
+
+
+@pytest.mark.requirement("C-121")
+async def test_a_plan_that_requires_the_team_needs_its_hours(
+    tmp_path: Path, outside: Outside
+) -> None:
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans" / "office.yaml").write_text(
+        "schema: 1\nplan: office\nextends: quickstart\ncalendar: {team: require}\n"
+    )
+    text = SMALL.replace("quickstart", "office") + "plans: [./plans]\n"
+    (said,) = refused(tmp_path, text)
+    assert "office begins only while the team is there, and nobody says when" in said
+    hours = 'team_hours: {days: [monday], from: "09:00", until: "17:00"}'
+    text = text.replace("    plan: office\n", f"    plan: office\n    {hours}\n")
+    made = configured(tmp_path, text, outside)
+    (window,) = made.catalogue.target("checkout", "production").team_hours
+    assert isinstance(window, Weekly)
+    assert (window.weekday, window.start.hour, window.end.hour) == (0, 9, 17)
 
 
 def test_two_people_can_not_fill_three_seats(tmp_path: Path) -> None:

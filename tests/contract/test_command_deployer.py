@@ -11,6 +11,7 @@ import pytest
 
 from bot.deployers.command import CommandDeployer, CommandDeployerOptions
 from bot.deployers.process import CommandOptions, fill, run
+from bot.domain.audience import Routing
 from bot.ports import Op, PermanentError, Release, StaleOpError, TemporaryError
 from tests.contract.worlds import TARGET, options_of
 
@@ -56,6 +57,33 @@ async def test_a_command_gets_its_arguments_by_name_and_no_shell_reads_them(
     assert log.read_text() == (
         "checkout|production|v1.1.0|sha256:aa|5|3|k;1|1|$(touch pwned); `id`|k;1|1|"
     )
+
+
+@pytest.mark.requirement("X-17", "B-026")
+async def test_audience_and_flag_are_arguments_and_the_audience_is_read_back(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log"
+    routed = shell(f'printf "%s|" "$@" > {log}', "{audience}", "{flag}", "{sticky}")
+    op = Op("k", 1, routing=Routing("beta group", "new-shop", "user"))
+    with pytest.raises(TemporaryError, match="5 % of everybody instead of beta group"):
+        await deployer(shift=routed).shift(TARGET, NEW, 5, op)
+    assert log.read_text() == "beta group|new-shop|user|"
+    beta = observing(
+        seq=1,
+        current={"version": "v1.0.0", "weight": 95, "ready": True},
+        candidate={"version": "v1.1.0", "weight": 5, "ready": True, "audience": "beta group"},
+    )
+    seen = await deployer(shift=routed, observe=beta).shift(TARGET, NEW, 5, op)
+    assert seen.candidate is not None
+    assert seen.candidate.audience == "beta group"
+
+
+def test_what_a_command_takes_is_what_the_deployer_can_do() -> None:
+    can = deployer(shift=shell("true", "{audience}", "{sticky}")).capabilities()
+    assert (can.audience, can.flag, can.sticky) == (True, False, True)
+    none = deployer().capabilities()
+    assert (none.audience, none.flag, none.sticky) == (False, False, False)
 
 
 async def test_the_secrets_of_the_bot_stay_with_the_bot(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.deployers.process import CommandOptions
+from bot.domain.steps import traffic
 from bot.ports import (
     Deployer,
     Op,
@@ -19,6 +21,8 @@ from bot.ports import (
 )
 from tests.contract.haproxy import HaproxyFleet
 from tests.contract.worlds import TARGET, HaproxyWorld, haproxy_world
+from tests.domain.builders import soaking
+from tests.requirements.acting import plans
 
 OLD, NEW = Release("v1.0.0"), Release("v1.1.0")
 real = pytest.mark.real
@@ -277,6 +281,27 @@ async def test_draining_ends_after_its_time_whatever_is_still_open(world: Haprox
     assert not visit.done()
     world.fleet.green.gate.set()
     await visit
+
+
+@real
+@pytest.mark.requirement("W-194", "W-082", "W-087", "W-088", "W-089")
+async def test_each_wave_of_the_canary_plan_takes_its_instances_and_the_last_all_20(
+    tmp_path: Path,
+) -> None:
+    plan = plans().get("whispercache-canary")
+    async with haproxy_world(tmp_path, servers=20, groups=True) as world:
+        deployer = world.adapter()
+        await deployer.prepare(TARGET, NEW, world.op())
+        taking = []
+        for wave in plan.waves:
+            rollout = msgspec.structs.replace(soaking(), plan=plan, target_weight=wave.traffic)
+            asked = traffic(rollout, wave)
+            seen = await deployer.shift(
+                TARGET, NEW, asked.weight, world.op(), instances=asked.instances
+            )
+            assert seen.candidate is not None
+            taking.append((seen.candidate.weight, seen.candidate.instances))
+        assert taking == [(5, 1), (25, 5), (50, 10), (100, 20)]
 
 
 @real

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 from httpx_aiohttp import AiohttpTransport
@@ -15,12 +16,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.deployers import build_deployer
+from bot.domain.audience import Routing
 from bot.ports import Deployer, Op, PermanentError, Release, StaleOpError, TemporaryError
 from bot.practice.deployer import Trouble
 from tests.contract.transports import Lossy, Recorder, through
 from tests.contract.worlds import TARGET, HttpWorld, http_world
 
-NEW = Release("v1.1.0")
+OLD, NEW = Release("v1.0.0"), Release("v1.1.0")
 
 
 @pytest.fixture
@@ -78,6 +80,36 @@ async def test_a_lost_answer_is_unknown_and_a_request_never_sent_is_not(
     with pytest.raises(TemporaryError) as caught:
         await world.adapter().prepare(TARGET, NEW, world.op())
     assert caught.value.unknown is unknown
+
+
+@pytest.mark.requirement("X-17", "B-026", "B-028", "B-030")
+async def test_audience_flag_and_stickiness_reach_the_far_side_and_are_read_back(
+    world: HttpWorld,
+) -> None:
+    deployer = world.adapter()
+    await deployer.prepare(TARGET, NEW, world.op())
+    routing = Routing("beta group", "new-shop", "user")
+    op = msgspec.structs.replace(world.op(), routing=routing)
+    seen = await deployer.shift(TARGET, NEW, 10, op)
+    assert seen.candidate is not None
+    assert (seen.candidate.weight, seen.candidate.audience) == (10, "beta group")
+    shop = world.shop
+    assert (shop.audience, shop.flag, shop.sticky) == ("beta group", "new-shop", "user")
+    can = deployer.capabilities()
+    assert (can.audience, can.flag, can.sticky) == (True, True, True)
+    off = msgspec.structs.replace(world.op(), routing=Routing(flag="new-shop"))
+    await deployer.rollback(TARGET, OLD, off)
+    assert (shop.audience, shop.flag) == ("", "")
+
+
+async def test_a_share_for_everybody_takes_the_audience_away_again(world: HttpWorld) -> None:
+    deployer = world.adapter()
+    await deployer.prepare(TARGET, NEW, world.op())
+    narrow = msgspec.structs.replace(world.op(), routing=Routing("beta group"))
+    await deployer.shift(TARGET, NEW, 10, narrow)
+    seen = await deployer.shift(TARGET, NEW, 25, world.op())
+    assert seen.candidate is not None
+    assert (seen.candidate.weight, seen.candidate.audience) == (25, "")
 
 
 async def test_a_lost_reply_is_found_again_by_its_key(world: HttpWorld) -> None:

@@ -9,7 +9,16 @@ import pytest
 from starlette.applications import Starlette
 
 from bot.ports import Release
-from bot.practice.shop import EDGES, SERIES, Fault, Refused, ShopModel, release_of
+from bot.practice.shop import (
+    AUDIENCES,
+    EDGES,
+    SERIES,
+    USERS,
+    Fault,
+    Refused,
+    ShopModel,
+    release_of,
+)
 from bot.practice.shop_routes import shop_routes, shown
 from bot.practice.shop_traffic import ShopTraffic
 
@@ -37,6 +46,27 @@ def test_of_a_thousand_requests_exactly_the_share_goes_to_the_candidate(
     assert shop.candidate is not None
     assert shop.candidate.counter.requests == 10 * weight
     assert shop.current.counter.requests == 1000 - 10 * weight
+
+
+@pytest.mark.requirement("X-17")
+def test_a_share_of_an_audience_is_one_of_those_people_alone(shop: ShopModel) -> None:
+    shop.prepare(NEW, START)
+    shop.shift(NEW, 10, START + 10, "beta group")
+    shop.serve_traffic(250, start=START + 10)
+    assert shop.candidate is not None
+    assert shop.candidate.counter.requests == 10_000 / AUDIENCES / 10
+    assert {shop.takes(n) for n in range(USERS) if n % AUDIENCES} == {False}
+
+
+@pytest.mark.requirement("B-028")
+def test_whoever_was_in_at_10_percent_is_in_at_25(shop: ShopModel) -> None:
+    shop.prepare(NEW, START)
+    inside = []
+    for weight in (10, 25, 100):
+        shop.shift(NEW, weight, START + 10, sticky="user")
+        inside.append({n for n in range(USERS) if shop.takes(n)})
+    assert [len(each) for each in inside] == [USERS / 10, USERS / 4, USERS]
+    assert inside[0] < inside[1] < inside[2]
 
 
 def test_parts_of_a_request_are_carried_over(shop: ShopModel) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from bot.domain.advice_keys import passed_over, unheard
 from bot.domain.plan_compile import compile_plan
+from tests.domain.going import document
 from tests.domain.test_duties import DOCUMENT
 from tests.requirements.acting import plans
 
@@ -13,11 +14,16 @@ from tests.requirements.acting import plans
     [
         ({}, []),
         ({"shift": {"by": "weight"}}, []),
+        ({"shift": {"by": "feature_flag", "flag": "f", "sticky": "user", "backup": "lb"}}, []),
+        ({"shift": {"by": "feature_flag"}}, ["shift"]),
+        ({"shift": {"flag": "f"}}, ["shift.flag"]),
+        ({"dashboard": {"every": "10s", "url": "https://boards.test/{service}"}}, []),
+        ({"dashboard": {"buttons": ["continue", "rolback"]}}, ["dashboard.buttons.1"]),
+        ({"channels": {"critical": "C0ALERTS", "email": "everybody"}}, []),
         (
-            {"shift": {"by": "feature_flag", "flag": "f", "sticky": "user", "backup": "lb"}},
-            ["shift.by", "shift.flag", "shift.sticky", "shift.backup"],
+            {"channels": {"critical": "#alerts", "warning": "#warn"}},
+            ["channels.critical", "channels.warning"],
         ),
-        ({"dashboard": {"every": "10s"}}, ["dashboard"]),
         ({"version": {"tag_message": "v{version}"}}, ["version.tag_message"]),
         ({"version": {"tag_message": "v{version}"}, "branches": {"production": "main"}}, []),
         (
@@ -54,9 +60,20 @@ def test_a_mistyped_pace_is_told_the_nearest_word() -> None:
     assert "did you mean 'quarterly'?" in str(found)
 
 
-def test_of_the_built_in_plans_only_the_one_behind_a_flag_has_such_keys() -> None:
-    have = {name for name in plans().names() if list(passed_over(plans().get(name)))}
-    assert have == {"batch-patches-waves"}
+def test_an_audience_in_the_last_wave_and_a_gauge_that_grows_with_the_traffic_are_named() -> None:
+    made = document({"audience": "beta group"}, {"audience": "the rest"})
+    made["metrics"]["load"] = {"kind": "gauge", "query": "load", "per_weight": True}
+    found = {".".join(map(str, each.path)) for each in passed_over(compile_plan(made))}
+    assert found == {"waves.1.audience", "metrics.load.per_weight"}
+
+
+def test_of_the_built_in_plans_only_one_names_channels_that_are_no_ids() -> None:
+    have = {
+        name: [".".join(map(str, each.path)) for each in passed_over(plans().get(name))]
+        for name in plans().names()
+    }
+    channels = ["channels.critical", "channels.warning"]
+    assert {name: keys for name, keys in have.items() if keys} == {"batch-patches-waves": channels}
 
 
 def test_an_audience_that_nobody_can_reach_is_named_with_the_nearest_that_is_reached() -> None:

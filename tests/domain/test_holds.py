@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from bot.domain import holds, locks
-from bot.domain.calendar import Span, Weekly
+from bot.domain.calendar import WEEKDAYS, Span, Weekly
 from bot.domain.decisions import decide
 from bot.domain.documents import DocumentError
 from bot.domain.events import (
@@ -27,6 +27,7 @@ from bot.domain.freezes import (
     Freeze,
     FreezeDocument,
     LowTrafficDocument,
+    TeamHoursDocument,
     freezes,
     low_traffic,
     mistakes_in,
@@ -36,7 +37,7 @@ from bot.domain.hold_events import HoldsSeen, LineStarted, LineStopped
 from bot.domain.holds import Asked, Hold, HoldKind
 from bot.domain.locks import Announce, Lock, LockLifted, LockLooked, Spread
 from bot.domain.people import Actor
-from bot.domain.plan_calendar import Calendar, calendar_of
+from bot.domain.plan_calendar import Calendar, Opening, calendar_of
 from bot.domain.plan_sections import CalendarDocument, PreflightDocument, Sections
 from bot.domain.rollout import Phase, Rollout
 from bot.domain.waiting import LONGEST_SLEEP
@@ -165,6 +166,50 @@ def test_low_traffic_is_every_day_unless_days_are_named() -> None:
     assert holds.quiet_hours(windows, SATURDAY).endswith("t[1795294800]")
     assert holds.quiet_hours(windows, SATURDAY.replace(hour=23)) == ""
     assert "set `low_traffic`" in holds.quiet_hours((), SATURDAY)
+
+
+OFFICE = low_traffic(TeamHoursDocument(days=WEEKDAYS[:5], from_="09:00", until="17:00"), ())
+MONDAY_9 = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def asked_with(team: str, *windows: Weekly, **fields: Any) -> Asked:
+    """A release by a plan that wants the team there, and has these openings."""
+    calendar = Calendar({"regular": Opening("then", windows)} if windows else {}, team=team)
+    plan = b.plan(calendar=calendar)
+    return Asked(service="checkout", environment="production", plan=plan, team=OFFICE, **fields)
+
+
+@pytest.mark.requirement("C-121")
+def test_a_release_waits_until_the_team_is_there_where_the_plan_requires_that() -> None:
+    ahead = holds.forecast(asked_with("require"), (), SATURDAY)
+    (hold,) = ahead.holds
+    assert (hold.kind, hold.until, ahead.opens_at) == (HoldKind.TEAM, MONDAY_9, MONDAY_9)
+    assert "the team is not there" in hold.text
+    assert holds.forecast(asked_with("require"), (), MONDAY_9).free
+    assert holds.forecast(asked_with("prefer"), (), SATURDAY).free
+    assert holds.passable("hotfix", ahead.holds) == "the hours of the team"
+    assert holds.forecast(asked_with("require", exempt=True), (), SATURDAY).free
+
+
+@pytest.mark.requirement("C-121")
+def test_where_the_plan_prefers_the_team_people_are_told() -> None:
+    said = holds.team_hours("prefer", OFFICE, SATURDAY)
+    assert said == f"the team is not there before {holds.moment(MONDAY_9)}"
+    assert holds.team_hours("prefer", OFFICE, MONDAY_9) == ""
+    assert holds.team_hours("", OFFICE, SATURDAY) == ""
+    assert "set `team_hours`" in holds.team_hours("prefer", (), SATURDAY)
+
+
+def test_the_opening_and_the_hours_of_the_team_both_have_to_fit() -> None:
+    sunday = Weekly(weekday=6, start=time(9), end=time(17))
+    never = holds.forecast(asked_with("require", sunday), (), SATURDAY)
+    assert never.opens_at is None
+    early = Weekly(weekday=1, start=time(6), end=time(12))
+    both = holds.forecast(asked_with("require", early), (), SATURDAY)
+    assert both.opens_at == datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+    ill = freeze(**{"from": "2026-11-24", "until": "2026-11-25"})
+    later = holds.opening(asked_with("require"), (ill,), (), MONDAY_9.replace(day=24))
+    assert later == datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
 def test_a_moment_with_an_offset_of_its_own_needs_no_zone() -> None:

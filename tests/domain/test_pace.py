@@ -200,7 +200,8 @@ def test_people_are_called_to_their_meetings() -> None:
 def test_who_stands_by_is_told_when_it_begins_and_when_it_is_over() -> None:
     going = Going(document({"audience": "beta group", "standby": {"support": "30m"}}))
     until = int((b.NOW + timedelta(minutes=30)).timestamp())
-    assert f"For: beta group. Support stand by until t[{until}]." in going.posts
+    said = f"The share is one of everybody. Support stand by until t[{until}]."
+    assert f"Meant for: beta group. {said}" in going.posts  # this deployer knows no audiences
     going.looks(29)
     assert not any("any longer" in post for post in going.posts)
     going.looks(5)

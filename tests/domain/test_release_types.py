@@ -6,13 +6,23 @@ import msgspec
 import pytest
 
 from bot.domain.approvals import recheck
+from bot.domain.documents import DocumentError
 from bot.domain.events import PreflightPassed
 from bot.domain.people import Actor
 from bot.domain.plan import Approval, Plan
+from bot.domain.plan_compile import compile_plan
 from bot.domain.plan_sections import Sections
-from bot.domain.release_types import approval_of, implied_type, known_types, label_problem, suits
-from bot.domain.rollout import Rollout
+from bot.domain.release_types import (
+    approval_for,
+    approval_of,
+    implied_type,
+    known_types,
+    label_problem,
+    suits,
+)
+from bot.domain.rollout import Phase, Rollout
 from tests.domain.builders import ARTIFACT, GRACE, MARY, OLD, fresh, plan, signed, step
+from tests.domain.going import PLAN as DOCUMENT
 
 SECTIONS = Sections(
     types={"major": ("product",), "urgent": ("security",)},
@@ -105,3 +115,30 @@ def test_what_is_signed_names_the_type_and_the_labels() -> None:
     assert len({asked(TYPED, *kind) for kind in kinds}) == len(kinds)
     both = [("", ("sensitive", "user-facing")), ("", ("user-facing", "sensitive"))]
     assert len({asked(TYPED, *kind) for kind in both}) == 1
+
+
+@pytest.mark.requirement("S-011")
+@pytest.mark.parametrize(("environment", "seats"), [("development", 0), ("production", 2)])
+def test_nobody_has_to_sign_on_development_where_the_plan_says_so_and_nowhere_else(
+    environment: str, seats: int
+) -> None:
+    plan = compile_plan({**DOCUMENT, "unsigned": ["development"], "labels": {"secret": ["ciso"]}})
+    rollout = msgspec.structs.replace(fresh(plan), environment=environment)
+    assert approval_for(rollout).seats == seats
+    marked = msgspec.structs.replace(rollout, labels=("secret",))
+    assert approval_for(marked).seats == seats + 1
+
+
+@pytest.mark.parametrize("name", ["production", "staging"])
+def test_only_development_can_go_without_signatures(name: str) -> None:
+    with pytest.raises(DocumentError, match="unsigned"):
+        compile_plan({**DOCUMENT, "unsigned": [name]})
+
+
+@pytest.mark.parametrize(("environment", "then"), [
+    ("development", Phase.QUEUED), ("production", Phase.AWAITING_APPROVAL),
+])  # fmt: skip
+def test_a_release_that_nobody_has_to_sign_is_queued_at_once(environment: str, then: Phase) -> None:
+    plan = compile_plan({**DOCUMENT, "unsigned": ["development"]})
+    asked = msgspec.structs.replace(fresh(plan), environment=environment)
+    assert step(asked, PreflightPassed(ARTIFACT, OLD, "q1")).phase is then

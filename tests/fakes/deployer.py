@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.domain.audience import Routing
 from bot.ports import (
     Capabilities,
     Observation,
@@ -36,6 +37,7 @@ class FakeDeployer:
     current: str = "v1"
     candidate: str = ""
     weight: float = 0.0
+    audience: str = ""
     seq: int = 0
     keeps_seq: bool = True
     unknown_versions: frozenset[str] = frozenset({"v404"})
@@ -45,6 +47,7 @@ class FakeDeployer:
     blind: Exception | None = None
     applied: list[tuple[str, str, float]] = field(default_factory=list)
     drains: list[tuple[str, timedelta | None]] = field(default_factory=list)
+    routings: list[tuple[str, Routing]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -62,7 +65,8 @@ class FakeDeployer:
         beside = self.candidate or None
         return Observation(
             current=Side(self.release(self.current), 100 - self.weight, ready=True),
-            candidate=beside and Side(self.release(beside), self.weight, ready=True),
+            candidate=beside
+            and Side(self.release(beside), self.weight, ready=True, audience=self.audience),
             seq=self.seq if self.keeps_seq else 0,
         )
 
@@ -78,7 +82,7 @@ class FakeDeployer:
         def work() -> None:
             if self.candidate != release.version:
                 raise PermanentError(f"{release.version} is not installed")
-            self.weight = weight
+            self.weight, self.audience = weight, op.routing.audience
 
         return await self._change("shift", target, release, op, work)
 
@@ -134,6 +138,7 @@ class FakeDeployer:
         self.keys.append(op.key)
         self.applied.append((name, release.version, self.weight))
         self.drains.append((name, op.drain))
+        self.routings.append((name, op.routing))
 
 
 def broken(message: str = "503", **more: bool) -> TemporaryError:

@@ -40,9 +40,11 @@ class RememberedShop(ShopModel):
         super().prepare(release, now)
         self._remember("prepare", release)
 
-    def shift(self, release: Release, weight: float, now: float) -> None:
+    def shift(
+        self, release: Release, weight: float, now: float, audience: str = "", sticky: str = ""
+    ) -> None:
         self.serve()
-        super().shift(release, weight, now)
+        super().shift(release, weight, now, audience, sticky)
         self._remember("shift", release)
 
     def promote(self, release: Release) -> None:

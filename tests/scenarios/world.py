@@ -138,6 +138,11 @@ class World(Ticking):
         for channel in self.space.channels.values():
             channel.members |= everybody
 
+    def add_shop(self, target: Target, shop: RememberedShop) -> None:
+        """One more environment of a service, with a shop of its own."""
+        self.shops[target] = shop
+        self.deployer.add(target, shop)
+
     # --- life ---------------------------------------------------------------------------------
 
     async def begin(self) -> None:

@@ -1,16 +1,17 @@
 """Whether each environment answers, can do what its plan asks, and can be measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import msgspec
 
 from bot.cli.checkup.finding import Finding
+from bot.domain.audience import left_out, unmet
 from bot.domain.plan import Metric, Plan
 from bot.domain.plan_compile import measured_by
 from bot.domain.samples import Track, Unknown
 from bot.engine.catalogue import ServiceTarget
-from bot.engine.checks import missing_abilities
+from bot.engine.checks import missing_abilities, steering
 from bot.ports import MetricQuery, Observation, PermanentError, Release, TemporaryError
 
 
@@ -28,12 +29,26 @@ async def target(
         do = "Choose a plan without it, or a backend that can do it."
         text = f"{plan.name} needs {', '.join(lacking)}, which this backend can't do"
         findings.append(Finding("deployer", where, "fail", text, do))
+    findings += _routed(place, plan)
     for name, metric in sorted(measured_by(plan, place.define).metrics.items()):
         if metric.outside and not place.outside:
             continue
         named = msgspec.structs.replace(metric, name=name)
         findings.append(await _metric(place, named, observation, now))
     return findings
+
+
+def _routed(place: ServiceTarget, plan: Plan) -> Iterator[Finding]:
+    """Audiences, flags and stickiness: what the backend leaves out of what the plan says."""
+    where, can = f"{place.service} {place.environment}", steering(place.deployer.capabilities())
+    if lacking := unmet(plan, can):
+        do = "Choose a plan without it, or a backend that can do it."
+        text = f"{plan.name} needs {' and '.join(lacking)}, which this backend can't do"
+        yield Finding("deployer", where, "fail", text, do)
+        return
+    for line in left_out(plan, can):
+        do = "Let the backend do it, or see to it yourselves; the card says it to those who sign."
+        yield Finding("deployer", where, "warn", line, do)
 
 
 async def _deployer(place: ServiceTarget) -> tuple[Observation | None, Finding]:
