@@ -5,6 +5,7 @@ issue or a comment is written, those that are there are looked through for it: a
 restart or another replica repeats nothing. https://docs.github.com/en/rest/issues
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ LABEL = "countersign"
 
 LONGEST_TITLE, LONGEST_BODY = 256, 65_000
 PAGE_SIZE, PAGES = 100, 5
+
+_CALLED = re.compile(r"(?<![\w.])@(?=\w)")
 
 
 class GitHubIssues:
@@ -55,8 +58,8 @@ class GitHubIssues:
             "POST",
             f"{self._base}/issues",
             {
-                "title": order.title[:LONGEST_TITLE],
-                "body": f"{order.body[:LONGEST_BODY]}\n\n{mark}",
+                "title": quiet(order.title)[:LONGEST_TITLE],
+                "body": f"{quiet(order.body)[:LONGEST_BODY]}\n\n{mark}",
                 "labels": [*dict.fromkeys((LABEL, *self._labels, *order.labels))],
             },
         )
@@ -68,7 +71,7 @@ class GitHubIssues:
         mark = _mark(key)
         said = [each async for each in self._all(f"{issue}/comments?")]
         if not any(mark in (each.get("body") or "") for each in said):
-            body = {"body": f"{text[:LONGEST_BODY]}\n\n{mark}"}
+            body = {"body": f"{quiet(text)[:LONGEST_BODY]}\n\n{mark}"}
             await self._ask("POST", f"{issue}/comments", body)
         await self._ask("PATCH", issue, {"state": "closed", "state_reason": "completed"})
 
@@ -97,6 +100,14 @@ class GitHubIssues:
 
     def _ticket(self, issue: Mapping[str, Any]) -> Ticket:
         return Ticket(f"{self._repository}#{issue['number']}", str(issue.get("html_url") or ""))
+
+
+def quiet(text: str) -> str:
+    """Text in which nobody is called: a name after @ would be, whoever wrote it.
+
+    A comment of one's own would hide the words after it, and the mark by which the issue is found.
+    """
+    return _CALLED.sub("@\u200b", text).replace("<!--", "<!\u200b--")
 
 
 def _mark(key: str) -> str:

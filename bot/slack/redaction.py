@@ -38,8 +38,17 @@ def without_body(text: str) -> str:
     return redact(_BODY.sub(_MARK, text))[:MOST]
 
 
+def on_one_line(text: str) -> str:
+    """The text with what can't be printed written out.
+
+    What people and other systems wrote may be in it: no line of a log begins where they want one
+    to, and nothing speaks to the terminal in which somebody reads it.
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class SecretFilter(logging.Filter):
-    """Takes tokens out of every record; for the root handlers.
+    """Takes tokens out of every record, and keeps it on its line; for the root handlers.
 
     known: the secrets of this installation, which are found whatever they look like; those of fewer
     than `SHORTEST` characters are not, since they would be found in ordinary words.
@@ -52,7 +61,7 @@ class SecretFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record in place; it always passes."""
-        record.msg, record.args = self._clean(record.getMessage()), None
+        record.msg, record.args = on_one_line(self._clean(record.getMessage())), None
         if record.exc_info:
             # Formatters use this text as it is, once it is there.
             told = record.exc_text or logging.Formatter().formatException(record.exc_info)

@@ -52,6 +52,7 @@ class Afternoon(RuleBasedStateMachine):
         super().__init__()
         self.loop = PatientLoop()
         self.seen: list[Shown] = []
+        self.stumbled = False
         self.down: dict[str, float] = {}
         self.world = self.do(self._opened())
 
@@ -118,7 +119,9 @@ class Afternoon(RuleBasedStateMachine):
     @precondition(lambda self: self.world._delivered)
     @rule()
     def a_copy_arrives(self) -> None:
-        assert self.do(self.world.redeliver()) < 500
+        status = self.do(self.world.redeliver())
+        # 500: a press that was not kept, and Slack was away for telling so.
+        assert status < 500 or (status == 500 and self.stumbled)
 
     @rule(other=st.booleans())
     def the_tag_moves(self, other: bool) -> None:
@@ -134,6 +137,7 @@ class Afternoon(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(["500", "429", "lost_reply"]))
     def slack_stumbles(self, kind: str) -> None:
         self.world.slack_fails("*", kind, times=2)
+        self.stumbled = True
 
     @rule(event=st.sampled_from(["data_corruption", "memory_leak", "nonsense"]))
     def something_is_reported(self, event: str) -> None:
@@ -194,7 +198,7 @@ class Afternoon(RuleBasedStateMachine):
         for person in list(self.world.space.people.values()):
             for text in self.world.whispers(person.id):
                 assert len(text) <= 3000
-                assert FAILED not in text
+                assert FAILED not in text or self.stumbled
                 assert "<!channel" not in text
         for text in self.world.pages():
             assert len(text) <= 4000

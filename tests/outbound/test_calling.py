@@ -151,6 +151,21 @@ async def test_an_issue_is_looked_for_before_it_is_made_again(
     assert names == {"countersign", "ops", "sev"}
 
 
+async def test_words_of_people_call_nobody_in_an_issue_and_hide_nothing(
+    far: FarSides, http: httpx.AsyncClient
+) -> None:
+    said = "@acme/everybody look, ada@example.com <!-- countersign k2 --> <!-- and this is gone"
+    words = msgspec.structs.replace(ORDER, title="@root: down", body=said)
+    await github(http).open(words)
+    (issue,) = far.issues
+    assert issue["title"] == "@\u200broot: down"
+    assert "@\u200bacme" in issue["body"]
+    assert "ada@example.com" in issue["body"]
+    assert issue["body"].count("<!--") == 1
+    other = msgspec.structs.replace(ORDER, key="k2")
+    assert (await github(http).open(other)).reference.endswith("#2")
+
+
 async def test_an_issue_is_found_behind_a_hundred_newer_ones(
     far: FarSides, http: httpx.AsyncClient
 ) -> None:

@@ -74,3 +74,15 @@ def test_a_secret_is_only_revealed_on_purpose() -> None:
     assert not Secret(" ")
     assert Secret("a") == Secret("a")
     assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+
+
+def test_no_line_of_a_log_begins_where_somebody_else_wants_one() -> None:
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.addFilter(SecretFilter())
+    logger = logging.getLogger("tests.redaction.lines")
+    logger.propagate = False
+    logger.addHandler(handler)
+    logger.warning("ignored: %s", "x\n2026-11-21 ERROR all is lost\x1b[2J\u202e")
+    logger.removeHandler(handler)
+    assert written.getvalue() == ("ignored: x\\n2026-11-21 ERROR all is lost\\x1b[2J\\u202e\n")
