@@ -228,7 +228,7 @@ def test_whatever_people_do_nothing_ships_on_one_persons_word(
     run_state_machine_as_test(
         OnFiles,
         settings=settings(
-            max_examples=settings().max_examples // 2,
+            max_examples=settings().max_examples // 4,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=quiet,
