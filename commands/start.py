@@ -23,6 +23,7 @@ from bot.domain.version_rules import released
 from bot.domain.version_steps import Before, Change, objection, remarks, withheld
 from bot.engine.catalogue import ServiceTarget
 from bot.engine.holds import asked_by
+from bot.engine.rollouts import UnderWayError
 from bot.ports import PermanentError, TemporaryError
 from bot.slack.replies import Reply
 from commands.context import LATELY, Call, Context, Refuse, Verb, unknown
@@ -198,10 +199,7 @@ async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) ->
     first = planned_at(given, plan, context.now())
     same = await _same(context, target.service, target.environment, version)
     if same is not None:
-        return Reply(
-            f"{same.service} {version} is under way already (`{same.id}`, "
-            f"{same.phase.replace('_', ' ')}); nothing was started.",
-        )
+        return _nothing_started(same.service, version, same.id, same.phase)
     rollout, effects = begin(
         rollout_id=rollout_id(call.intent.id),
         service=target.service,
@@ -222,11 +220,21 @@ async def _begin(call: Call, target: ServiceTarget, text: str, artifact: str) ->
         msgspec.structs.replace(each, ago=ago) if isinstance(each, StartDuty) else each
         for each in effects
     )
-    await context.engine.create(rollout, on_its_day(rollout, effects))
+    try:
+        await context.engine.create(rollout, on_its_day(rollout, effects))
+    except UnderWayError as there:
+        return _nothing_started(target.service, version, there.id, there.phase)
     said = f"Asked for {target.service} {version} (`{rollout.id}`). The card shows the rest."
     outlook = await context.engine.holds.of_asked(asked_by(rollout))
     expires = (asks_at(rollout) or context.now()) + plan.approval.expires
     return Reply("\n".join([said, *unusual, *outlook_lines(outlook, expires, rollout.type)]))
+
+
+def _nothing_started(service: str, version: str, id_: str, phase: str) -> Reply:
+    return Reply(
+        f"{service} {version} is under way already (`{id_}`, {phase.replace('_', ' ')}); "
+        "nothing was started."
+    )
 
 
 async def promote(call: Call) -> Reply:

@@ -109,7 +109,8 @@ class Kind(Generic[A, E]):
     understands it. newest: the newest form that this program understands. routine: whether an event
     led to nothing that belongs in the audit. follow: what happens to others in the same unit of
     work, after (connection, before, after, now) was written; it locks the rows of other kinds only,
-    and all of them before it writes the first.
+    and all of them before it writes the first. admit: raises when something that is there keeps a
+    new one from beginning, in the unit in which it begins.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Kind(Generic[A, E]):
     newest: int = 1
     routine: Callable[[A, E, A, Sequence[Any]], bool] = field(default=_never)
     follow: Callable[[Connection, A, A, datetime], None] = field(default=_nothing)
+    admit: Callable[[Connection, A], None] = field(default=_nothing)
 
 
 AnyKind = Kind[Any, Any]

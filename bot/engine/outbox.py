@@ -266,7 +266,7 @@ class Outbox:
                 # Once in doubt, always look: this try may have failed before it could look.
                 unsure = uncertain or row.look_first
                 outbox.postpone(conn, row, now + wait, reason, uncertain=unsure, counts=counts)
-                ops.mark(conn, [row.key], "unknown" if uncertain else "planned", now)
+                ops.mark(conn, [row.key], "unknown" if unsure else "planned", now)
                 self._apply_all(conn, work, events, now)
 
         await self._store.transact(unit)
@@ -276,7 +276,8 @@ class Outbox:
     ) -> None:
         events = performer.gave_up(work, reason)
         if events:
-            await self._close(work, events, "done", "unknown" if unknown else "rejected", reason)
+            unsure = unknown or work.row.look_first
+            await self._close(work, events, "done", "unknown" if unsure else "rejected", reason)
             return
         log.error("outbox %s is dead: %s", work.row.key, reason)
         alarm = performer.alarm(work, reason)

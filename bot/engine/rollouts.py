@@ -36,10 +36,21 @@ from bot.domain.plan import PLAN_SCHEMA, Plan, canonical
 from bot.domain.response import BeginResponse, ResponseNews
 from bot.domain.rollout import Phase, Rollout
 from bot.engine.kinds import Kind, Route, Subject, understood
+from bot.store.queries import rollouts
 from bot.store.queries.outbox import DEPLOY
 from bot.store.tables import rollout as rollout_table
 
 NAME = "rollout"
+
+
+class UnderWayError(Exception):
+    """The same version is on its way to the same place already: its id, and how far it is."""
+
+    def __init__(self, id_: str, phase: str) -> None:
+        super().__init__(f"{id_} is {phase}")
+        self.id = id_
+        self.phase = phase
+
 
 Compile = Callable[[Mapping[str, Any]], Plan]
 """Makes a plan of its document."""
@@ -94,7 +105,16 @@ def rollout_kind(
         newest=schema,
         routine=_routine,
         follow=follow,
+        admit=_admit,
     )
+
+
+def _admit(conn: Connection, rollout: Rollout) -> None:
+    """Two who ask for a version in the same moment both saw that nobody had: one of them begins."""
+    place = (rollout.service, rollout.environment)
+    there = rollouts.same(conn, *place, rollout.version, besides=rollout.id)
+    if there is not None:
+        raise UnderWayError(there["id"], there["phase"])
 
 
 class PinnedPlans:

@@ -69,7 +69,7 @@ def create(
 ) -> Applied[A]:
     """Begin an aggregate (revision 1). Doing it again with the same id changes nothing.
 
-    detail: for the audit. Raises TargetBusyError.
+    detail: for the audit. Raises TargetBusyError, and what `Kind.admit` raises.
     """
     first = _with(aggregate, revision=1, fence=aggregate.fence)
     values = {
@@ -85,6 +85,7 @@ def create(
     if not added:
         there = load(conn, kind, first.id)
         return Applied(there, there, changed=False)
+    kind.admit(conn, first)
     owner = approvals.Owner(kind.name, first.id)
     approvals.follow(conn, owner, {}, kind.requests(first), now)
     _send(conn, kind, first, effects, now)

@@ -13,10 +13,11 @@ from bot.domain.people import Actor
 from bot.domain.rollout import Phase
 from bot.domain.samples import Track
 from bot.engine import transitions
+from bot.engine.rollouts import UnderWayError
 from bot.ports import PermanentError, TemporaryError
 from bot.store import tables
 from bot.store.database import Store
-from bot.store.queries import records
+from bot.store.queries import ops, records, rollouts
 from tests.engine.world import World
 from tests.fakes.deployer import broken
 
@@ -45,6 +46,29 @@ async def test_a_release_goes_from_the_request_to_completion(world: World) -> No
     assert world.chat.texts("C0SHOP", threads=False) == ["v2 completed 100"]
     assert await world.dead_letters() == []
     assert await world.verify_audit() > 5
+
+
+async def test_a_change_that_may_have_left_is_not_written_down_as_refused(world: World) -> None:
+    await world.start()
+    world.deployer.fail(broken(unknown=True), applied=True)
+    world.deployer.fail(broken("connection refused"))
+    await world.sign()
+    asked = (await world.rollout()).op_key
+    await world.pass_time(2)
+    await world.engine.apply("r1", RollbackRequested(ADA, "enough", "q1"))
+    await world.engine.settle()
+    change = await world.store.transact(lambda conn: ops.find(conn, asked))
+    assert world.deployer.keys[0] == asked
+    assert change is not None
+    assert change.state == "unknown"
+
+
+async def test_a_version_that_many_ask_for_in_the_same_instant_is_begun_once(world: World) -> None:
+    asked = [world.request(f"r{number}", "v2") for number in range(5)]
+    came = await asyncio.gather(*asked, return_exceptions=True)
+    assert [each for each in came if not isinstance(each, UnderWayError)] == [None]
+    await world.request("r9", "v3")
+    assert await world.store.transact(lambda conn: len(rollouts.unfinished(conn))) == 2
 
 
 async def test_those_who_can_sign_are_asked_once_and_not_the_requester(world: World) -> None:

@@ -32,6 +32,22 @@ def unfinished(conn: Connection, service: str = "", environment: str = "") -> Se
     return conn.execute(statement.order_by(rollout.c.created_at, rollout.c.id)).mappings().all()
 
 
+def same(
+    conn: Connection, service: str, environment: str, version: str, besides: str
+) -> RowMapping | None:
+    """Another rollout of this version that has not ended. besides: the one that is asking.
+
+    Whoever asks about the same target waits until this unit ends; two could not see each other.
+    """
+    if conn.dialect.name == "postgresql":
+        name = f"rollout of {service} to {environment}"
+        conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+    statement = _of(service, environment).where(
+        rollout.c.ended_at.is_(None), rollout.c.version_name == version, rollout.c.id != besides
+    )
+    return conn.execute(statement.limit(1)).mappings().one_or_none()
+
+
 def recent(
     conn: Connection,
     service: str = "",
