@@ -67,17 +67,22 @@ class SimBackend:
     def _run(self, tx: Callable[[Connection], T]) -> T:
         def unit(conn: Connection) -> T:
             result = tx(conn)
-            await_only(self._process.step("commit"))
+            self._meet("commit")
             self._undo()
             return result
 
         result: T = _finished(self._inner.run(unit))
         self._let_others_write()
         self._process.world.trace.mark(f"{self._process.name} {self._statements}")
-        await_only(self._process.step("committed"))
+        self._meet("committed")
         if self._process.chance.strikes("database:unknown"):
             raise UnknownOutcomeError("commit failed: the connection broke (it was committed)")
         return result
+
+    def _meet(self, where: str) -> None:
+        """As `Process.step`, but without a switch to the event loop where nothing happens."""
+        if self._process.meet(where):
+            await_only(self._process.wake())
 
     def _let_others_write(self) -> None:
         if self._writes:
@@ -89,7 +94,7 @@ class SimBackend:
             await_only(self._wait_for_turn())
             return
         self._statements += 1
-        await_only(self._process.step("statement"))
+        self._meet("statement")
         if self._process.chance.strikes("database:full"):
             full = sqlite3.OperationalError("database or disk is full")
             raise OperationalError(statement, {}, full)

@@ -354,6 +354,19 @@ LEASE = 15.0
 POSTING = 10.0
 
 
+def whoever_has_to_act_is_told(evidence: Evidence) -> Iterator[str]:
+    """Where it waits for a person, something has been said about it since."""
+    posted = _by_key(evidence.world)
+    for entry in evidence.entries:
+        came = entry.phase_after != entry.phase_before
+        waits = came and entry.phase_after in {"paused", "halted"}
+        if entry.kind != "rollout" or not waits:
+            continue
+        key, at = f"rollout:{entry.aggregate_id}:{entry.revision}:", entry.at.timestamp()
+        if not any(key in name for name in posted):
+            yield f"{entry.aggregate_id} {entry.phase_after} at {at - NOON.timestamp():.0f} s"
+
+
 def nothing_is_given_up(evidence: Evidence) -> Iterator[str]:
     """In troubles this short nothing is given up."""
     for key, why in evidence.dead:
@@ -397,6 +410,7 @@ RULES: tuple[Rule, ...] = (
     no_rise_on_bad_or_missing_data,
     one_card_that_is_true,
     nothing_is_said_twice,
+    whoever_has_to_act_is_told,
     nothing_is_given_up,
     the_chain_is_whole,
     quarantine_is_kept,

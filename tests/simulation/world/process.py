@@ -97,13 +97,24 @@ class Process:
         Raises CancelledError in a process that is dead.
         """
         await self.wake()
+        self.meet(where)
+        await self.wake()
+
+    def meet(self, where: str) -> bool:
+        """Let the fates step in; whether there is anything to wait for now."""
+        if not self.running:
+            return True
         if self.chance.strikes(f"crash:{where}"):
             self.world.crash(self, where)
         elif self.chance.strikes(f"pause:{where}"):
             inside = where in {"statement", "commit"}
             seconds = self.chance.faults.choice((0.5, 3, 8) if inside else (2, 8, 17, 25, 45))
             self.stop_for(seconds, where)
-        await self.wake()
+        return not self.running
+
+    @property
+    def running(self) -> bool:
+        return self.alive and self._awake.is_set()
 
     async def wake(self) -> None:
         """Wait while it is stopped. Raises CancelledError when it is dead."""

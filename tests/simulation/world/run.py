@@ -1,6 +1,7 @@
 """Running a seed from beginning to end, and what came of it."""
 
 import asyncio
+import gc
 import logging
 import shutil
 import warnings
@@ -47,6 +48,15 @@ def simulate(seed: int, migrated: Path) -> Outcome:
     """One seed. migrated: an empty database with all tables, which stays as it is."""
     logging.disable(logging.CRITICAL)
     take_over_apscheduler()
+    gc.disable()
+    try:
+        return _simulated(seed, migrated)
+    finally:
+        gc.enable()
+        gc.collect()
+
+
+def _simulated(seed: int, migrated: Path) -> Outcome:
     with TemporaryDirectory(dir=migrated.parent) as folder, warnings.catch_warnings():
         # A process that dies leaves what it had begun.
         warnings.simplefilter("ignore", RuntimeWarning)

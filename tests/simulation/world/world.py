@@ -30,7 +30,7 @@ VERSIONS = ("v1.1.0", "v1.2.0")
 TROUBLE = (60.0, 180.0)
 """Between how many seconds after the beginning everything stops going wrong."""
 
-PATIENCE = 600.0
+PATIENCE = 480.0
 """Within how many seconds after that all has to be over."""
 
 
@@ -77,12 +77,12 @@ class SimWorld:
         self.plan = chance.choice(("paired", "paired", "seated"))
         self.calm_at = chance.uniform(*TROUBLE)
         self.options = Options(
-            tick=timedelta(seconds=chance.choice((1, 2, 4))),
-            idle=chance.choice((2.0, 5.0)),
+            tick=timedelta(seconds=chance.choice((2, 4))),
+            idle=5.0,
             lease=timedelta(seconds=15),
             grace=5.0,
         )
-        alone = chance.random() < 0.5
+        alone = self.alone = chance.random() < 0.5
         self.processes = [
             Process(self, f"bot-{number}", _address(database, number), alone=alone)
             for number in range(1, 2 if alone else 3)
@@ -171,6 +171,8 @@ class SimWorld:
         self.spawn(self._watch())
         await asyncio.sleep(self.calm_at)
         self.chance.on = False
+        for process in self.processes:
+            process.clock.ahead = timedelta()
         self.trace.say("world", "nothing goes wrong any more")
         return await self._come_to_rest()
 
@@ -182,7 +184,7 @@ class SimWorld:
             if self.at_rest():
                 await asyncio.sleep(10)
                 return True
-            if not tidying and self.seconds() > end - PATIENCE / 2:
+            if not tidying and self.seconds() > end - PATIENCE * 3 / 4:
                 self.spawn(self.people.tidy_up())
                 tidying = True
         return False
@@ -212,6 +214,18 @@ class SimWorld:
                 self.spawn(self._breaks(version, chance.uniform(0, 90), chance.uniform(0.2, 0.9)))
         if chance.random() < 0.3:
             self.spawn(self._redeploys(chance.uniform(10, 90)))
+
+        if self.alone and chance.random() < 0.2:
+            self.spawn(self._sets_the_clock(chance.uniform(5, 90)))
+
+    async def _sets_the_clock(self, after: float) -> None:
+        """Somebody sets the machine's clock. Replicas have that of their database for leases."""
+        await asyncio.sleep(after)
+        for process in self.processes:
+            seconds = self.chance.world.choice((-200, -20, 20, 200))
+            process.tell(f"has its clock set by {seconds:+d} s")
+            process.clock.ahead = timedelta(seconds=seconds)
+            self.chance.times.append(self.seconds())
 
     async def _breaks(self, version: str, after: float, rate: float) -> None:
         await asyncio.sleep(after)
