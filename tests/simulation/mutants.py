@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -271,6 +271,12 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(rows)
 
 
+def words(result: Result) -> str:
+    """For people who wait for it."""
+    verdict = "found " if result.killed else "MISSED"
+    return f"{verdict} {result.name} ({result.seeds} seeds, {result.seconds:g} s) {result.rule}"
+
+
 def main() -> int:
     """The exit status: 0 when every mutant was found and the sources as they are were not."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
@@ -281,11 +287,10 @@ def main() -> int:
     given = parser.parse_args()
     chosen = [mutant for mutant in MUTANTS if given.only in mutant.name]
     with ThreadPoolExecutor(given.jobs) as pool:
-        results = []
-        for each in pool.map(lambda mutant: tried(mutant, given.seeds), chosen):
-            print(f"{'found' if each.killed else 'MISSED':6} {each.name} ({each.seeds} seeds, "
-                  f"{each.seconds:g} s) {each.rule}", flush=True)  # fmt: skip
-            results.append(each)
+        trying = [pool.submit(tried, mutant, given.seeds) for mutant in chosen]
+        for done in as_completed(trying):
+            print(words(done.result()), flush=True)
+    results = [each.result() for each in trying]
     if given.report:
         given.report.parent.mkdir(parents=True, exist_ok=True)
         given.report.write_text(table(results) + "\n")

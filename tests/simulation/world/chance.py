@@ -10,12 +10,12 @@ from random import Random
 
 OFTEN: Mapping[str, tuple[float, float]] = {
     # kind: how many times in a whole run it happens at most, among about how many chances
-    "crash:statement": (3, 3500),
+    "crash:statement": (5, 1200),
     "crash:commit": (4, 700),
     "crash:committed": (6, 700),
     "crash:call": (4, 120),
     "crash:answered": (6, 120),
-    "pause:statement": (2, 3500),
+    "pause:statement": (3, 1200),
     "pause:commit": (3, 700),
     "pause:committed": (5, 700),
     "pause:call": (5, 120),

@@ -94,6 +94,8 @@ class SimBackend:
             await_only(self._wait_for_turn())
             return
         self._statements += 1
+        if statement.startswith("SELECT"):
+            return  # nothing is different after it
         self._meet("statement")
         if self._process.chance.strikes("database:full"):
             full = sqlite3.OperationalError("database or disk is full")

@@ -169,7 +169,7 @@ def a_rollback_does_not_wait(evidence: Evidence) -> Iterator[str]:
             yield f"{rollout.version} was to go back at {asked:.1f} s, and had not by {by:.1f} s"
 
 
-RETURN = 8.0
+RETURN = 5.0
 
 
 def a_rollback_that_was_asked_for_comes(evidence: Evidence) -> Iterator[str]:

@@ -44,6 +44,8 @@ class ToDeployer(httpx.AsyncBaseTransport):
         await asyncio.sleep(process.chance.faults.uniform(0.001, 0.05))
         fault = process.chance.which(what)
         process.tell(f"{name}: {fault}") if fault else process.world.trace.mark(name)
+        if fault in {"late", "lost", "slow"} and request.method == "PUT":
+            process.world.people.grow_impatient()
         response = await self._carried(request, fault)
         await process.step("answered")
         return response

@@ -215,6 +215,11 @@ class Crowd:
                 return
             await self._look_away(4)
 
+    def grow_impatient(self) -> None:
+        """A change of traffic is held up; that is when people press things."""
+        if self.chance.random() < 0.4:
+            self.world.spawn(self._rolls_back(self.chance.uniform(0.5, 5)))
+
     async def _pauses(self, after: float) -> None:
         """Somebody holds it for a while."""
         await self._until(lambda card: offers(card, "pause"))
