@@ -146,8 +146,8 @@ MUTANTS: Sequence[Mutant] = (
         "quarantine is forgotten",
         "what was taken back may come again",
         "bot/domain/decisions.py",
-        "weight=0.0, quarantined=rollout.touched)",
-        "weight=0.0)",
+        "reason, weight=0.0, quarantined=rollout.touched",
+        "reason, weight=0.0",
     ),
     one(
         "claims are not respected",
