@@ -18,8 +18,8 @@ from bot.domain.secret import Secret
 from bot.engine.catalogue import Catalogue
 from bot.outbound.github import GitHub
 from bot.outbound.statuspage import Pace, StatusPage
-from bot.settings import Settings
-from bot.setup import load
+from bot.settings import Settings, load_settings
+from bot.setup import DEPLOYER_OPTIONS, METRICS_OPTIONS
 from tests.domain.test_duties import DOCUMENT
 from tests.fakes.github import TOKEN, FakeGitHub
 from tests.fakes.statuspage import KEY, PAGE, statuspage
@@ -42,7 +42,8 @@ services:
 def house(folder: Path, more: str = "", **env: str) -> Settings:
     file = folder / "countersign.yml"
     file.write_text(HOUSE + more)
-    return load(file, env, serving=False)[0]
+    known = {"deployers": DEPLOYER_OPTIONS, "metrics": METRICS_OPTIONS}
+    return load_settings(file, env, serving=False, **known)
 
 
 def plan(**more: object) -> Plan:

@@ -7,8 +7,8 @@ import pytest
 from bot.domain.runbooks import chosen
 from bot.files import FileError
 from bot.runbooks import read_runbooks, runbooks
-from bot.settings import Settings
-from bot.setup import load
+from bot.settings import Settings, load_settings
+from bot.setup import DEPLOYER_OPTIONS, METRICS_OPTIONS, load
 
 
 @pytest.mark.requirement("W-158")
@@ -53,7 +53,8 @@ services:
 
 def house(folder: Path) -> Settings:
     (folder / "c.yml").write_text(HOUSE)
-    return load(folder / "c.yml", {}, serving=False)[0]
+    known = {"deployers": DEPLOYER_OPTIONS, "metrics": METRICS_OPTIONS}
+    return load_settings(folder / "c.yml", {}, serving=False, **known)
 
 
 def test_the_runbooks_of_a_house_stand_beside_the_built_in_ones(tmp_path: Path) -> None:
@@ -72,11 +73,17 @@ def test_the_runbooks_of_a_house_stand_beside_the_built_in_ones(tmp_path: Path) 
         ("title: x\nsteps: [a]\nsteps: [b]\n", "p.yaml:3: "),
     ],
 )
-def test_a_runbook_that_can_not_be_used_keeps_the_bot_from_starting(
+def test_a_runbook_that_can_not_be_used_is_told_with_its_place(
     text: str, words: str, tmp_path: Path
 ) -> None:
     if text:
         (tmp_path / "runbooks").mkdir()
         (tmp_path / "runbooks" / "p.yaml").write_text(text)
     with pytest.raises(FileError, match=words):
-        house(tmp_path)
+        runbooks(house(tmp_path))
+
+
+def test_without_its_runbooks_the_bot_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "c.yml").write_text(HOUSE)
+    with pytest.raises(FileError, match="there is no folder"):
+        load(tmp_path / "c.yml", {}, serving=False)
