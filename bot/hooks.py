@@ -24,6 +24,7 @@ from bot.engine.engine import Engine
 from bot.engine.intents import Intent
 from bot.engine.reporting import Reporting
 from bot.ports import Chat, Message, PermanentError, TemporaryError
+from bot.slack.text import MESSAGE_TEXT, cut
 from bot.slack.text import escape as escaped
 from bot.web import Answer
 from commands.context import Context, Refuse
@@ -32,6 +33,7 @@ from commands.merging import MERGED, Merge, followers, release
 log = logging.getLogger(__name__)
 
 _KINDS: Sequence[What] = ("event", "report", "incident")
+_LONGEST = 200
 _KNOWN = "this id was taken in before"
 _DOORS = "there are POST /hooks/events and /hooks/alertmanager"
 
@@ -146,6 +148,8 @@ class Hooks:
         missing = [key for key in ("service", "branch", "version") if not given.get(key)]
         if missing:
             raise _RefusedError(400, f"missing: {', '.join(missing)}")
+        if max(len(given[key]) for key in ("branch", "version")) > _LONGEST:
+            raise _RefusedError(400, f"`branch` and `version` have at most {_LONGEST} characters")
         merge = Merge(given["service"], given["branch"], given["version"])
         services = self._catalogue.services()
         if merge.service not in services:
@@ -153,7 +157,7 @@ class Hooks:
         places = followers(self._context, merge.service, merge.branch)
         if not places:
             note = f"no environment of {merge.service} follows {merge.branch[:80]} by itself"
-            return Answer(200, {"environments": [], "note": note})
+            return Answer(200, {"rollouts": [], "environments": [], "note": note})
         intent = Intent(
             id=_once(MERGED, merge.service, merge.branch, merge.version, given.get("id", "")),
             kind="hook",
@@ -162,7 +166,8 @@ class Hooks:
             received_at=self._engine.clock.now(),
         )
         new = await self._engine.submit(intent)
-        found: dict[str, Any] = {"environments": [place.environment for place in places]}
+        reached = [place.environment for place in places]
+        found: dict[str, Any] = {"rollouts": [], "environments": reached}
         return Answer(202, found) if new else Answer(200, found | {"note": _KNOWN})
 
     async def _released(self, intent: Intent) -> None:
@@ -177,7 +182,7 @@ class Hooks:
                     f"released on {place.service} {place.environment}: {escaped(str(refused))}"
                 )
                 key = f"{intent.id}:{place.environment}"[:200]
-                await self._chat.post(Message(place.channel, text), key)
+                await self._chat.post(Message(place.channel, cut(text, MESSAGE_TEXT)), key)
 
     async def _alerts(self, body: Any) -> Answer:
         try:

@@ -44,7 +44,10 @@ async def test_a_merge_is_released_on_development_once_and_without_signatures(
 ) -> None:
     await following(world, tmp_path)
     answer = await world.hook("/hooks/events", MERGED)
-    assert (answer.status_code, answer.json()) == (202, {"environments": ["development"]})
+    assert (answer.status_code, answer.json()) == (
+        202,
+        {"rollouts": [], "environments": ["development"]},
+    )
     again = await world.hook("/hooks/events", MERGED)
     assert "taken in before" in again.json()["note"]
     begun = await world.until(Phase.SOAKING)
@@ -98,3 +101,17 @@ async def test_what_can_not_be_released_is_said_in_the_channel(
     assert "was merged to develop and is not released on checkout development" in said
     assert "<!here>" not in said
     assert await world.rollouts() == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("odd", ["\ud800", "v1\x00", "v1.2.0" * 5000, "-rf", "v1.2.0\n"])
+async def test_odd_words_are_refused_or_said_and_begin_nothing(
+    world: World, tmp_path: Path, odd: str
+) -> None:
+    await following(world, tmp_path)
+    for key in ("version", "branch", "service", "id"):
+        answer = await world.hook("/hooks/events", {**MERGED, "version": "odd", key: odd})
+        assert answer.status_code < 500, answer.text
+    assert await world.rollouts() == []
+    world.expected_dead = {name for name, _ in await world.dead()}
+    assert world.expected_dead == set()
