@@ -47,8 +47,10 @@ async def called(world: World) -> FarSides:
 
 
 async def test_an_incident_is_declared_acknowledged_told_of_and_resolved(world: World) -> None:
-    await world.say("new", "/incident declare critical checkout answers with errors")
+    typed = 'critical checkout answers with errors --affected "half of them"'
+    await world.say("new", f"/incident declare {typed}")
     assert "is open: answers with errors, critical" in world.whisper("new")
+    assert "Affected: half of them" in card_of(world).whole
     world.page_about("answers with errors, critical")
     assert card_of(world).buttons == [
         "incident_ack", "incident_command", "incident_update", "incident_resolve",
