@@ -21,7 +21,7 @@ from bot.domain.events import (
     Withdrawn,
 )
 from bot.domain.people import Actor
-from bot.domain.policy import DIGEST_SHOWN
+from bot.domain.policy import DIGEST_SHOWN, seen
 from bot.domain.rollout import Rollout
 from bot.domain.units import parse_duration
 from bot.engine.intents import Intent
@@ -68,6 +68,16 @@ def _signed(rollout: Rollout, actor: Actor, given: Given) -> RolloutEvent:
     return Signed(actor, shown_digest(rollout, given.digest), given.text)
 
 
+def _still(rollout: Rollout, actor: Actor, given: Given) -> Actor:
+    """Whoever lets it go on means what they saw. Raises Refuse when it has changed since."""
+    if given.gate and given.gate != seen(rollout):
+        raise Refuse(
+            "This button is out of date: the release has moved on since the card was drawn. "
+            "Look at the card as it is now, and press again."
+        )
+    return actor
+
+
 def _extended(_rollout: Rollout, actor: Actor, given: Given) -> RolloutEvent:
     if not given.text:
         return ExtendRequested(actor)
@@ -82,8 +92,8 @@ ACTS: Mapping[str, Make] = {
     "reject": lambda _r, actor, given: Rejected(actor, given.text),
     "withdraw": lambda _r, actor, _g: Withdrawn(actor),
     "pause": lambda _r, actor, given: PauseRequested(actor, given.text),
-    "resume": lambda _r, actor, _g: ResumeRequested(actor),
-    "advance": lambda _r, actor, given: AdvanceRequested(actor, given.text),
+    "resume": lambda r, actor, given: ResumeRequested(_still(r, actor, given)),
+    "advance": lambda r, actor, given: AdvanceRequested(_still(r, actor, given), given.text),
     "step_back": lambda _r, actor, given: StepBackRequested(actor, given.text),
     "choose": lambda _r, actor, given: OptionChosen(actor, given.gate, given.text, given.new_id),
     "extend": _extended,

@@ -142,7 +142,7 @@ class Desk:
         if intent.name == "tick_item":
             gate, ok = answer_of(value.argument)
             given = replace(given, gate=gate, ok=ok)
-        if intent.name == "choose":
+        if intent.name in {"choose", "advance", "resume"}:
             given = replace(given, gate=value.argument)
         await self._act(intent, intent.name, value.rollout_id, given)
         return None

@@ -56,6 +56,15 @@ class ButtonValue(msgspec.Struct, frozen=True):
         return f"{self.rollout_id}:{self.digest}:{self.generation}{tail}"
 
 
+RISING = frozenset({Press.ADVANCE, Press.RESUME})
+"""What lets traffic rise without a digest: the button carries what was seen (`seen`)."""
+
+
+def seen(rollout: Rollout) -> str:
+    """What somebody sees who lets it go on: in which wave it stands, and since when."""
+    return f"{rollout.wave}.{int(rollout.phase_since.timestamp())}"
+
+
 _VALUE = re.compile(r"([^:]+):([0-9a-f]{0,64}):([0-9]{1,9})(?::(.*))?", re.DOTALL)
 
 
@@ -104,7 +113,8 @@ def legal_actions(rollout: Rollout) -> tuple[ActionButton, ...]:
     """What can be asked of this rollout now, in the order in which it is offered."""
     if rollout.rollback_request is not None and rollout.phase is not Phase.ROLLING_BACK:
         return _rollback_signing(rollout)
-    return tuple(_button(rollout, press) for press in _presses(rollout))
+    shown = {press: seen(rollout) for press in RISING}
+    return tuple(_button(rollout, p, shown.get(p, "")) for p in _presses(rollout))
 
 
 def legal_answers(rollout: Rollout) -> tuple[tuple[Condition, ActionButton, ActionButton], ...]:

@@ -110,3 +110,21 @@ async def test_the_broken_glass_calls_people_and_asks_for_a_review_within_a_day(
     world.step = timedelta(minutes=30)
     await world.advance(hours=25)
     world.page_about(duties.WORDS[duties.REVIEW])
+
+
+@pytest.mark.thorough
+async def test_a_button_that_lets_it_go_on_means_what_was_seen(world: World) -> None:
+    await world.soaking(25)
+    await world.click("alan", "pause")
+    old = world.card()
+    await world.say("ada", "/release resume checkout")
+    await world.until(Phase.SOAKING)
+    await world.advance(seconds=2)
+    await world.say("grace", "/release pause checkout the database is moved")
+    world.whispers("grace")
+    await world.click("ada", "resume", seen=old)
+    assert "out of date" in world.whisper("ada")
+    assert (await world.rollout()).phase is Phase.PAUSED
+    await world.click("ada", "resume")
+    await world.until(Phase.COMPLETED)
+    assert world.shop.weights == [5, 25, 50, 100]
