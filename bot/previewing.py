@@ -88,7 +88,7 @@ class _Door:
     async def answer(self, request: Request) -> Response:
         found = await self._found(request.query_params.get("t", ""))
         if found is None:
-            text = "This link has ended, or is not complete. The card of the notice has a new one."
+            text = "This link has ended, or is not complete. `/notice show` gives a new one."
             return _page("Nothing to see", f"<p>{text}</p>", 404)
         notice, letter = found
         picture = await self._draw(notice, letter)

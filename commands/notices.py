@@ -240,6 +240,9 @@ async def _show(call: Call) -> Reply:
     newest = notice.newest
     if newest is not None:
         lines += _quoted(newest)
+        context = call.context
+        url = context.notices.publishing.preview(notice.id, newest.number, context.now())
+        lines += [f"As a mail: {url}"] if url else []
     return Reply("\n".join(lines))
 
 

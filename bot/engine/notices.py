@@ -68,7 +68,7 @@ class Publishing(msgspec.Struct, frozen=True, kw_only=True):
     channels: Mapping[str, tuple[str, ...]] = {}
     inside: Mapping[str, tuple[str, ...]] = {}
     preview: Preview = nowhere
-    part: int = 200
+    part: int = 400
 
 
 def parts(tools: Tools, presenter: NoticePresenter, publishing: Publishing) -> Sequence[Part]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from functools import cache
 from html import unescape
 
 import httpx
@@ -17,7 +18,7 @@ from bot.domain.notice_events import Drafted
 from bot.domain.notice_facts import CHART
 from bot.domain.preview_link import Seen
 from bot.domain.secret import Secret
-from bot.notice_templates import load
+from bot.notice_templates import NoticeTemplates, load
 from bot.ports import Illustration
 from bot.previewing import preview_route
 from tests.domain.notice_world import MARY, WRITING, blank
@@ -48,8 +49,14 @@ class Desk:
         return await self.browser.get(link)
 
 
+@cache
+def words() -> NoticeTemplates:
+    """The built-in templates, compiled once."""
+    return load(())
+
+
 def draft(at: datetime) -> Notice:
-    writing = msgspec.structs.replace(WRITING, render=load(()).render)
+    writing = msgspec.structs.replace(WRITING, render=words().render)
     facts = {"title": "Searches fail", "impact": PLANTED, "severity": "critical",
              "detected_at": at.isoformat(), "support": "help@example.com",
              "status_page": "https://status.example.com", "scope": "half"}  # fmt: skip

@@ -269,8 +269,8 @@ BRIEFED = {
 }
 
 
-@pytest.mark.requirement("S-085", "S-086")
-async def test_an_audience_inside_alone_hears_what_is_meant_for_it(world: World) -> None:
+async def briefed(world: World) -> None:
+    """A release of which engineering is to hear, and somebody whom nobody can reach."""
     inside = {"engineering": ("C0ENG",)}
     writing = msgspec.structs.replace(
         world.publishing.writing, audiences=frozenset(inside), render=_said
@@ -284,6 +284,10 @@ async def test_an_audience_inside_alone_hears_what_is_meant_for_it(world: World)
     )
     world.engine = world.build()
     await world.start("r1", "v2", plan=compile_plan(BRIEFED))
+
+
+async def test_an_audience_inside_alone_hears_what_is_meant_for_it(world: World) -> None:
+    await briefed(world)
     briefing, unheard = [await notices(world).find(f"r1-{to}") for to in ("engineering", "nobody")]
     assert briefing is not None
     assert unheard is not None
@@ -293,6 +297,13 @@ async def test_an_audience_inside_alone_hears_what_is_meant_for_it(world: World)
     assert world.chat.texts("C0STATUS") == []
     assert list(box(world).arrived.values()) == [("engineering@x.com", "briefed")]
 
+
+@pytest.mark.thorough
+@pytest.mark.requirement("S-085", "S-086")
+async def test_at_the_end_of_a_release_engineering_is_reported_to_with_what_was_measured(
+    world: World,
+) -> None:
+    await briefed(world)
     await world.sign("r1")
     await world.until(Phase.COMPLETED)
     after = await notices(world).find("r1-engineering")

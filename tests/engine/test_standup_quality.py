@@ -63,6 +63,7 @@ async def test_the_report_tells_what_became_slower_bugs_and_what_was_given(
     ]
 
 
+@pytest.mark.thorough
 async def test_a_standup_in_which_nobody_has_decided_waits_on_the_home_tabs_of_those_asked(
     inline_store: Store,
 ) -> None:
@@ -96,6 +97,7 @@ async def test_a_figure_of_a_wave_that_went_on_is_kept_after_its_end(inline_stor
     assert "User satisfaction: 4.7 of 5 (v2)" in told
 
 
+@pytest.mark.thorough
 async def test_a_standup_without_a_time_is_held_when_somebody_asks_and_never_by_itself(
     inline_store: Store,
 ) -> None:

@@ -24,6 +24,7 @@ async def written(world: World) -> list[tuple[str, dict[str, Any]]]:
     return [(each.actor, json.loads(each.event)) for each in entries if each.kind == "rollout"]
 
 
+@pytest.mark.thorough
 @pytest.mark.requirement("C-124")
 async def test_each_step_of_a_release_and_of_its_way_back_is_written_down(
     inline_store: Store,
