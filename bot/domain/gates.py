@@ -72,7 +72,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class _Gate(msgspec.Struct, frozen=True):
-    """Everything that a gate on a metric is judged by."""
+    """Everything that a gate on a metric is judged by. beside: of the old version, when it counts
+    at the same time."""
 
     comparison: Comparison
     metric: Metric
@@ -85,6 +86,7 @@ class _Gate(msgspec.Struct, frozen=True):
     lasted: float
     soak_over: bool
     narrowed: bool = False
+    beside: Entry | None = None
 
 
 def gate(
@@ -110,12 +112,12 @@ def gate(
     if comparison is None or metric is None:
         return _unknown(condition, "the plan has no metric for it")
     entry = meter.canary.get(comparison.subject)
-    against = Reference(None)
+    against, beside = Reference(None), None
     trouble = _trouble(entry, "", now)
     if not trouble and needs_reference(comparison.limit):
         against = reference_of(comparison.limit, comparison.subject, plan, meter)
-        if against.live:
-            trouble = _trouble(meter.baseline.get(comparison.subject), "baseline: ", now)
+        beside = meter.baseline.get(comparison.subject) if against.live else None
+        trouble = _trouble(beside, "baseline: ", now) if against.live else ""
     if trouble or entry is None or entry.total is None:
         return _unknown(condition, trouble)
     lasted = (now - (meter.began_at or now)) / timedelta(minutes=1)
@@ -132,6 +134,7 @@ def gate(
         lasted,
         soak_over,
         meter.narrowed,
+        beside,
     )
     finding = _judged(condition, found)
     return _quiet(finding, found, now)
@@ -187,16 +190,18 @@ def _in_time(finding: Finding, soak_over: bool) -> Finding:
 
 def _quiet(finding: Finding, the: _Gate, now: datetime) -> Finding:
     """No requests for a while are no evidence of anything: somebody has to look why."""
-    if the.metric.kind not in {"ratio", "quantile"} or the.entry.grown_at is None:
-        return finding
-    quiet = now - the.entry.grown_at
     good = finding.verdict is Verdict.PASS or finding.early
-    if quiet < QUIET_FOR or not good:
+    if the.metric.kind not in {"ratio", "quantile"} or not good:
         return finding
-    why = f"no requests for {format_duration(quiet)}: no traffic, or a wrong label"
-    return msgspec.structs.replace(
-        finding, verdict=Verdict.INCONCLUSIVE, why=why, weighed=False, early=False
-    )
+    for whose, entry in (("", the.entry), ("baseline: ", the.beside)):
+        quiet = now - (entry.grown_at or now) if entry is not None else timedelta()
+        if quiet >= QUIET_FOR:
+            since = format_duration(quiet)
+            why = f"{whose}no requests for {since}: no traffic, or a wrong label"
+            return msgspec.structs.replace(
+                finding, verdict=Verdict.INCONCLUSIVE, why=why, weighed=False, early=False
+            )
+    return finding
 
 
 # --- evidence -------------------------------------------------------------------------------

@@ -83,6 +83,20 @@ def test_a_source_that_says_nothing_of_the_old_version_at_100_percent_does_no_ha
     assert judged(planned(), through(("p50", gone))).verdict is Verdict.UNKNOWN
 
 
+def test_a_baseline_that_has_no_requests_any_more_lets_nothing_pass() -> None:
+    """What it had before says nothing about the requests that the canary has now."""
+    meter = fold(begin_wave(Meter(), "p50", START), BESIDE, at(0), HOUR)
+    for second in (60, 110, 130):
+        meter = fold(meter, [errors(1, 100), errors(0, 0, track=BASE)], at(second), HOUR)
+    plan, rule = planned(), condition("error_rate < 2x baseline")
+    assert gate(rule, plan, meter, at(119)).verdict is PASS
+    found = gate(rule, plan, meter, at(130))
+    assert (found.verdict, found.early) == (INCONCLUSIVE, False)
+    assert found.why == "baseline: no requests for 2m 10s: no traffic, or a wrong label"
+    absolute = gate(condition("error_rate < 5%"), plan, meter, at(130))
+    assert absolute.verdict is PASS
+
+
 def test_a_first_wave_has_no_wave_before_and_no_past() -> None:
     meter = through(("p5", [errors(0, 9000)]))
     found = judged(planned(kind="previous_wave"), meter)
