@@ -9,9 +9,10 @@ level. A gap is a stretch that touches a move of the traffic and in which
   million such stretches: a Poisson count with mean 20 is at most 2), and
 - more time went by than in twice the longest such lull while the traffic stood still.
 
-A move begins when it is asked for and ends `SETTLING` after it was confirmed. What could not be
-read is no gap: what was served meanwhile is in the next reading; if there is none, that is said. A
-gap is told and written down; it holds nothing up.
+The level is known after `KNOWN` seconds; stretches without any request before that are judged once
+there are `BEFORE` seconds of it. A move begins when it is asked for and ends `SETTLING` after it
+was confirmed. What could not be read is no gap: what was served meanwhile is in the next reading;
+if there is none, that is said. A gap is told and written down; it holds nothing up.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,6 +35,15 @@ PIECE = ENOUGH / 2
 SETTLING = timedelta(minutes=1)
 LEVEL = 300.0
 """Seconds of which the level is the mean; older ones fade."""
+
+KNOWN = 10.0
+"""Seconds that have to be in the level before anything is held against it."""
+
+BEFORE = 60.0
+"""Seconds that have to be in it before it is believed to have been the same earlier, too."""
+
+STALE = timedelta(minutes=15)
+"""After so long without a reading everything begins anew: nobody knows how it was meanwhile."""
 
 FAILED = 2
 """Failed answers of the probe in a row that are a gap."""
@@ -103,7 +113,7 @@ class Served(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def level(self) -> float:
         """Requests a second, 0 while nobody knows."""
-        return self.n / self.seconds if self.n >= ENOUGH and self.seconds > 0 else 0.0
+        return self.n / self.seconds if self.n >= ENOUGH and self.seconds >= KNOWN else 0.0
 
 
 def counting(plan: Plan) -> str:
@@ -185,8 +195,8 @@ def _counted(
         return _with(held, unread_since=served.unread_since or now)
     at = max(sample.measured_at for sample in samples.values())
     held = _with(held, unread_since=None, gaps=_closed(served.gaps, now, unknown=True))
-    if served.at is None or at < served.at - SETTLING:  # the first, or the clock was put back
-        return _with(held, at=at, held=0.0)
+    if served.at is None or not -SETTLING <= at - served.at <= STALE:
+        return _with(held, at=at, held=0.0, n=0.0, seconds=0.0, low=None, early=())
     seconds = (at - served.at).total_seconds()
     too_short = served.level > 0 and served.level * seconds < PIECE
     if seconds <= 0 or too_short:
@@ -254,14 +264,15 @@ def _over(served: Served, at: datetime) -> Served:
     over = _with(served, low=None)
     if run.told:
         return _with(over, gaps=_closed(over.gaps, at))
-    if not served.level:
-        return _with(over, early=(*over.early, run)[-KEPT:])
-    return over if run.moving else _with(over, lull=max(over.lull, run.seconds))
+    if not run.moving:  # that is how its traffic is
+        usual = _with(over, lull=max(over.lull, run.seconds))
+        return _levelled(usual, run.served, run.seconds)
+    return over if served.level else _with(over, early=(*over.early, run)[-KEPT:])
 
 
 def _early(served: Served) -> Served:
     """Stretches before the level was known can be judged by the level that came after them."""
-    if not served.level or not served.early:
+    if not served.level or served.seconds < BEFORE or not served.early:
         return served
     judged = _with(served, early=())
     for run in served.early:

@@ -59,14 +59,14 @@ def served_in(rollout: Rollout, second: int, n: float) -> tuple[Rollout, list[st
 @pytest.mark.requirement("P-003", "B-004")
 def test_a_gap_is_told_when_it_is_sure_and_when_it_is_over() -> None:
     rollout, said = b.soaking(), []
-    for second, n in enumerate([100, 100, 100, 0, 0, 0, 100]):
+    for second, n in enumerate([100] * 12 + [0, 0, 0, 100]):
         rollout, told = served_in(rollout, second, n)
         said += [text for text in told if "traffic" in text]
     move = f"the move to {rollout.weight:g} %"
     assert said == [
-        f"Gap in the traffic during {move}: no requests were served, since {at(2)}; "
+        f"Gap in the traffic during {move}: no requests were served, since {at(11)}; "
         "about 100 were to be expected.",
-        f"The gap in the traffic is over since {at(5)}; it lasted 3s.",
+        f"The gap in the traffic is over since {at(14)}; it lasted 3s.",
     ]
     assert rollout.phase is Phase.SOAKING
 

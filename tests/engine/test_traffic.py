@@ -23,14 +23,14 @@ ABLE = Capabilities(audience=True, flag=True, sticky=True)
 
 def document(**more: Any) -> Mapping[str, Any]:
     first, last = DOCUMENT["waves"]
-    return {**DOCUMENT, "waves": [{**first, "audience": "beta group"}, last], **more}
+    return {**DOCUMENT, "waves": [{**first, "audience": "beta group", "soak": "20s"}, last], **more}
 
 
 async def soaking(world: World, **more: Any) -> None:
     await world.start(plan=compile_plan(document(**more)))
     await world.sign()
     await world.until(Phase.SOAKING)
-    await world.pass_time(5)
+    await world.pass_time(11)
 
 
 def said(world: World, word: str) -> list[str]:

@@ -40,7 +40,7 @@ async def test_after_a_rollback_the_requests_are_counted_until_they_are_served_a
     world: World,
 ) -> None:
     await world.soaking(25.0)
-    await world.advance(seconds=3)
+    await world.advance(seconds=8)
     world.shop.serve()
     usual, world.shop.requests_per_second = world.shop.requests_per_second, 0
     await world.say("ada", "/rollback checkout it burns --now")
