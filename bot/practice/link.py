@@ -27,6 +27,7 @@ class Link:
         self._space = space
         self._open: list[web.WebSocketResponse] = []
         self._silent: set[web.WebSocketResponse] = set()
+        self._asked: set[web.WebSocketResponse] = set()
         self._waiting: dict[str, tuple[web.WebSocketResponse, asyncio.Future[Json | None]]] = {}
         self._turn = 0
         self.greeted = 0  # connections so far, for those who watch the bot come back
@@ -59,7 +60,14 @@ class Link:
     async def refresh(self, reason: str = "refresh_requested") -> None:
         """Ask every connection to come back on a new one. reason: Slack's word."""
         for socket in (each for each in tuple(self._open) if each not in self._silent):
+            self._asked.add(socket)
             await socket.send_json({"type": "disconnect", "reason": reason})
+
+    async def part(self) -> None:
+        """Close those that were asked to go, as Slack does ten seconds after a warning."""
+        for socket in tuple(self._asked):
+            self._forget(socket)
+            await socket.close()
 
     async def cut(self) -> None:
         """Break all connections without a word."""
@@ -120,14 +128,20 @@ class Link:
                 elif message.type is WSMsgType.TEXT:
                     self._acknowledge(message.data)
         finally:
-            self._open.remove(socket)
-            self._silent.discard(socket)
+            self._forget(socket)
             self._give_up(socket)
         return socket
 
     def _hello(self) -> Json:
         info = {"app_id": self._space.app_id}
         return {"type": "hello", "num_connections": len(self._open), "connection_info": info}
+
+    def _forget(self, socket: web.WebSocketResponse) -> None:
+        """Nothing more is sent here."""
+        if socket in self._open:
+            self._open.remove(socket)
+        self._silent.discard(socket)
+        self._asked.discard(socket)
 
     def _give_up(self, socket: web.WebSocketResponse) -> None:
         """What this connection carried and did not acknowledge has failed."""

@@ -63,18 +63,19 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
     ping: between two pings. silence: without a word or an answer to a ping, after which a
     connection is dead. opening: for a new one to be greeted. look: between two looks at it.
-    linger: how long one that was asked to go is kept beside its successor, unless Slack closes it.
+    linger: how long one that was asked to go is kept beside its successor, unless Slack closes it,
+    which it does after ten; what is under way to a connection that the bot closes is lost.
     drain: for what is being done when it closes. longest_wait: between two attempts. refused:
     until a refused token is tried again, since somebody has to do something first.
     A dead connection is noticed and replaced within `silence + look + opening`, and with one
-    attempt that hangs within another `opening` and a second: 42 s.
+    attempt that hangs within another `opening` and a second: 34 s.
     """
 
     ping: float = 5.0
-    silence: float = 20.0
+    silence: float = 12.0
     opening: float = 10.0
     look: float = 1.0
-    linger: float = 12.0
+    linger: float = 30.0
     drain: float = 3.0
     longest_wait: float = 15.0
     refused: float = 30.0

@@ -22,6 +22,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.secret import Secret
+from bot.domain.storable import is_storable
 from bot.engine.outbox import backoff
 from bot.ports import PermanentError, TemporaryError
 from bot.slack.asgi import dispatch
@@ -66,6 +67,9 @@ class Intake:
 
     async def _once(self, payload: Mapping[str, Any]) -> BoltResponse:
         text = json.dumps(payload, sort_keys=True)
+        if "\\u" in text and not is_storable(payload):
+            log.warning("a delivery with half a character, or a NUL, was refused")
+            return BoltResponse(status=400, body="unreadable")
         name = hashlib.sha256(text.encode()).hexdigest()
         if not self._replays.first(name):
             return BoltResponse(status=await self._replays.outcome(name), body="")

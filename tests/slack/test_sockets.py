@@ -94,6 +94,13 @@ async def test_what_comes_on_both_connections_is_done_once(bot: Plugged) -> None
     assert bot.desk.deliveries == 1
 
 
+async def test_what_can_not_be_stored_is_refused() -> None:
+    async with plugged(ack_limit=SHORT) as bot:
+        assert (await bot.say("/release start v1\0"))["error"] == "operation_timeout"
+        assert bot.observed == [("command", 400)]
+        assert bot.desk.deliveries == 0
+
+
 async def test_an_event_whose_acknowledgement_is_lost_comes_again_and_is_stored_once(
     bot: Plugged,
 ) -> None:
@@ -121,17 +128,24 @@ async def test_the_next_connection_is_open_before_one_that_is_warned_ends(bot: P
     assert 0 not in bot.open[2:]
     bot.desk.held.set()
     assert (await said)["ok"]
-    bot.seconds_pass(SWIFT.linger + 1)
+    await bot.link.part()
     await until(lambda: bot.link.connections == 2)
     assert (await bot.say("/release start v2"))["ok"]
     assert bot.over == ["warning", "warning"]
+
+
+async def test_a_connection_that_slack_forgets_to_close_is_closed_in_the_end(bot: Plugged) -> None:
+    await bot.link.refresh("warning")
+    await bot.up(greeted=4)
+    bot.seconds_pass(SWIFT.linger + 1)
+    await until(lambda: bot.link.connections == 2)
 
 
 async def test_both_connections_silently_dead_are_replaced_within_a_minute(bot: Plugged) -> None:
     bot.link.silence()
     bot.seconds_pass(SWIFT.silence - 1)
     assert bot.sockets.state().open == 2
-    bot.seconds_pass(2)
+    bot.seconds_pass(3)
     await bot.up(greeted=4)
     assert bot.over == ["silent", "silent"]
     await until(lambda: bot.link.connections == 2)
@@ -160,7 +174,7 @@ async def test_one_silent_connection_does_not_make_the_bot_deaf(bot: Plugged) ->
     bot.link.silence(0)
     bot.link.choose = lambda _open: 1
     assert (await bot.say("/release start v1"))["ok"]
-    bot.seconds_pass(SWIFT.silence + 1)
+    bot.seconds_pass(SWIFT.silence + 2)
     await bot.up(greeted=3)
     await until(lambda: bot.link.connections == 2)
     bot.link.choose = None
@@ -173,6 +187,7 @@ async def test_a_connection_that_breaks_is_replaced_however_often_slack_fails(
     bot.space.add_fault("apps.connections.open", "500", 4)
     await bot.link.cut()
     await bot.up(greeted=4)
+    await until(lambda: not bot.sockets.state().trouble)
     assert not bot.space.faults
     assert bot.sockets.state().trouble == ""
     assert (await bot.say("/release start v1"))["ok"]
