@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
 
@@ -34,12 +35,18 @@ SWIFT = Pace(look=0.01, longest_wait=0.01, refused=0.01, drain=10.0)
 
 @dataclass
 class Steady:
-    """A monotonic clock that stands still until it is told otherwise. at: seconds."""
+    """A clock that stands still until it is told otherwise. at: seconds."""
 
     at: float = 1000.0
 
     def __call__(self) -> float:
         return self.at
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
 
 
 @dataclass
@@ -51,6 +58,7 @@ class Plugged:
     standin: StandIn
     web: AsyncWebClient
     desk: FakeDesk
+    app: AsyncApp
     chat: SlackChat
     clock: Steady
     sockets: Sockets
@@ -93,7 +101,7 @@ async def plugged(
     await link.start()
     session: Any = AsgiSession(server)
     web = web_client(Secret(TOKEN), session, f"{BASE}/api/")
-    chat = SlackChat(web, pacer=Pacer(interval=0.0))
+    chat = SlackChat(web, pacer=Pacer(interval=0.0), clock=clock)
     async with httpx.AsyncClient() as http:
         standin = slack_app(
             space,
@@ -122,7 +130,7 @@ async def plugged(
             pace=SWIFT,
         )
         made = Plugged(
-            space, link, standin, web, desk, chat, clock, sockets, observed, opened, over
+            space, link, standin, web, desk, app, chat, clock, sockets, observed, opened, over
         )
         try:
             if start:

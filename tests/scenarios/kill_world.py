@@ -156,7 +156,9 @@ class Row:
 
 
 class Child:
-    """The bot's process."""
+    """The bot's process. home: where its program lies, None for the one under test."""
+
+    home: Path | None = None
 
     def __init__(self, folder: Path, variables: dict[str, str]) -> None:
         self._folder = folder
@@ -171,6 +173,7 @@ class Child:
                 sys.executable,
                 *("-m", "bot", "--config", str(self._folder / "countersign.yml"), "serve"),
                 env={"PATH": os.environ.get("PATH", os.defpath), **self._variables},
+                cwd=self.home,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )

@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from bot.domain.plan import PLAN_SCHEMA
 from bot.store import tables
 from tests.parts import require
 from tests.scenarios.kill_world import Catch
+from tests.scenarios.next_version import next_version
 from tests.scenarios.real_world import swift
 from tests.scenarios.replica_world import (
     HOOK_TOKEN,
@@ -119,8 +121,8 @@ async def test_over_http_a_rolling_restart_costs_nobody_an_answer(http: ReplicaW
         await replica.start()
     await completed(http)
     asking.cancel()
+    assert http.refused == []
     assert len(tries) > 20
-    assert set(tries) == {1}
 
 
 async def test_the_balancer_shows_the_world_what_is_for_it(http: ReplicaWorld) -> None:
@@ -139,6 +141,55 @@ async def test_the_balancer_shows_the_world_what_is_for_it(http: ReplicaWorld) -
         answer = await client.post(f"{http.inside}/admin/rollback", json=asked, headers=token)
         assert answer.status_code == 409
         assert "No rollout of checkout" in answer.json()["message"]
+
+
+# -- a newer version -------------------------------------------------------------------------------
+
+
+async def test_a_rolling_upgrade_to_a_newer_schema_carries_the_release_on(
+    tmp_path: Path, databases: Databases
+) -> None:
+    slow = swift([(5.0, 1.0), (50.0, 20.0), (100.0, 1.0)], gates=False, poll="300ms")
+    async with replica_world(tmp_path, slow, databases, migrate=True) as house:
+        assert await house.say("U0MARY", f"/release start {V}") == 1
+        assert await signed_by_two(house) == [1, 1]
+        await house.reached("soaking", wave=1)
+        one, two, three = house.replicas
+        for replica in house.replicas:
+            replica.next_home = next_version(tmp_path / replica.url[-5:])
+        await replaced(one)
+        while await form_of(house) != PLAN_SCHEMA + 1:
+            await asyncio.sleep(0.05)
+        # Two of three don't know this form, and whoever gets these leaves them to the third.
+        for verb, phase in [("pause", "paused"), ("resume", "soaking")] * 3:
+            await house.say(ADA, f"/release {verb}")
+            await house.reached(phase, wave=1)
+            assert await form_of(house) == PLAN_SCHEMA + 1
+        await two.kill()
+        with pytest.raises(AssertionError, match="the database is at revision 9002"):
+            await two.start()
+        two.home = two.next_home
+        await two.start()
+        await replaced(three)
+        row = await house.reached("completed")
+        assert [each.id for each in await house.rollouts()] == [row.id]
+        assert done(house)[:5] == FORWARD[:5]
+        assert len(house.team.cards(V)) == 1
+
+
+async def replaced(replica: Replica) -> None:
+    """One replica ends, and the next version begins in its place."""
+    replica.signal(signal.SIGTERM)
+    assert await replica.ended() == 0
+    replica.home = replica.next_home
+    await replica.start()
+
+
+async def form_of(house: ReplicaWorld) -> int:
+    """The form in which the rollout was written last."""
+    asked = select(tables.rollout.c.schema)
+    form: int = await house.store.transact(lambda conn: conn.execute(asked).scalar_one())
+    return form
 
 
 # -- Socket Mode -----------------------------------------------------------------------------------

@@ -3,17 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from bot.domain.secret import Secret
 from bot.ports import Message, PermanentError
 from bot.practice.deliveries import Pick
-from bot.receiving import Receiving
+from bot.receiving import Receiving, receiving
+from bot.setup import Outside, load, setup
 from bot.slack.blocks import actions, button, modal, section, text_input
 from bot.slack.connection import Connection, Pace, proxy_for
 from bot.slack.replies import Reply
 from bot.slack.sockets import Sockets
+from tests.config.examples import SECRETS, SMALL
 from tests.fakes.plugged import APP_TOKEN, SWIFT, Plugged, plugged, until
 
 SHORT = timedelta(milliseconds=50)
@@ -273,6 +278,31 @@ async def test_readiness_waits_for_the_first_connection_and_health_for_every_one
         # Alerts and rollbacks come from elsewhere: they are let in while Slack is away.
         assert receiving.missing() is None
         assert receiving.checks()["slack"].detail["connections"] == "0 of 2"
+
+
+async def test_while_nobody_can_press_anything_the_bot_counts_as_silent(tmp_path: Path) -> None:
+    file = tmp_path / "countersign.yml"
+    file.write_text(SMALL)
+    env = {**SECRETS, "SLACK_APP_TOKEN": APP_TOKEN}
+    async with plugged(start=False) as bot, httpx.AsyncClient() as http:
+        session: Any = None
+        outside = Outside(bot.clock, lambda: 0.5, lambda: "id", http, session)
+        made = setup(*load(file, env), outside)
+        way = receiving(made, outside, bot.web, bot.chat, bot.app, SWIFT)
+        assert (way.route, way.sockets is None) == (None, False)
+        await way.start()
+        await way.first()
+        assert (await bot.say("/release start v1"))["ok"]
+        assert b'countersign_slack_requests_total{kind="command"' in made.telemetry.text()
+        bot.space.app_token = "xapp-another"
+        await bot.link.cut()
+        await until(lambda: b"countersign_socket_connections 0.0" in made.telemetry.text())
+        assert bot.chat.silent() == ""
+        bot.clock.at += 120
+        assert bot.chat.silent() == "no connection to Slack for 2 minutes, so no button works"
+        bot.space.app_token = APP_TOKEN
+        await until(lambda: not bot.chat.silent())
+        await way.close()
 
 
 @pytest.mark.parametrize(
