@@ -14,6 +14,7 @@ from bot.engine.inbox import UPGRADE
 from bot.engine.intents import Intent
 from bot.engine.kinds import NewerRowError
 from bot.store import tables
+from bot.store.queries import rollouts
 from tests.engine.world import NOON, World
 
 ADA = Actor("ada", "U0ADA", ("security",))
@@ -39,8 +40,9 @@ async def test_an_older_replica_leaves_alone_what_a_newer_one_has_written(world:
     await older.settle()
     with pytest.raises(NewerRowError, match="a newer version of Countersign"):
         await older.apply("r1", RollbackRequested(ADA, "why", "q1", now=True))
+    (row,) = await world.store.transact(rollouts.recent)
     with pytest.raises(NewerRowError):
-        await older.rollout("r1")
+        older.rollouts.load(row)
     assert await world.phase() is Phase.PREFLIGHT
     await world.engine.settle()
     assert await world.phase() is Phase.AWAITING_APPROVAL

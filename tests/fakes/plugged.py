@@ -92,7 +92,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 @asynccontextmanager
 async def plugged(
-    *, ack_limit: timedelta = timedelta(seconds=10), start: bool = True
+    *, ack_limit: timedelta = timedelta(seconds=10), start: bool = True, pace: Pace = SWIFT
 ) -> AsyncIterator[Plugged]:
     """Two connections, open. start: False leaves that to the test."""
     space = Workspace.practice(ManualClock(), TOKEN, base_url=BASE, events=("app_home_opened",))
@@ -127,7 +127,7 @@ async def plugged(
             random=lambda: 0.5,
             changed=opened.append,
             replaced=over.append,
-            pace=SWIFT,
+            pace=pace,
         )
         made = Plugged(
             space, link, standin, web, desk, app, chat, clock, sockets, observed, opened, over

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from bot.domain.secret import Secret
@@ -139,11 +140,14 @@ async def test_the_next_connection_is_open_before_one_that_is_warned_ends(bot: P
     assert bot.over == ["warning", "warning"]
 
 
-async def test_a_connection_that_slack_forgets_to_close_is_closed_in_the_end(bot: Plugged) -> None:
-    await bot.link.refresh("warning")
-    await bot.up(greeted=4)
-    bot.seconds_pass(SWIFT.linger + 1)
-    await until(lambda: bot.link.connections == 2)
+async def test_a_connection_that_slack_forgets_to_close_is_closed_in_the_end() -> None:
+    patient = msgspec.structs.replace(SWIFT, silence=1000)
+    async with plugged(pace=patient) as bot:
+        await bot.link.refresh("warning")
+        await bot.up(greeted=4)
+        bot.seconds_pass(SWIFT.linger + 1)
+        await until(lambda: bot.link.connections == 2)
+        assert bot.over == ["warning", "warning"]
 
 
 async def test_both_connections_silently_dead_are_replaced_within_a_minute(bot: Plugged) -> None:
