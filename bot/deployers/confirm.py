@@ -60,9 +60,12 @@ def is_retired(seen: Observation, release: Release) -> str:
 
 
 def require(missing: str) -> None:
-    """Raise TemporaryError when one of the checks above found something."""
+    """Raise TemporaryError when one of the checks above found something.
+
+    It was asked for, so it may show yet: the error says that it is unknown.
+    """
     if missing:
-        raise TemporaryError(f"not confirmed: {missing}")
+        raise TemporaryError(f"not confirmed: {missing}", unknown=True)
 
 
 def _uniform(seen: Observation) -> str:

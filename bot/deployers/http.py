@@ -151,6 +151,20 @@ class HttpDeployer:
     ) -> Observation:
         response = await self._send("PUT", _environment(target) + "/target", body, op)
         self._judge(response, op)
+        try:
+            return await self._confirmed(response, target, op, check, limit)
+        except TemporaryError as error:
+            # The deployer has taken it; what failed is to see what came of it.
+            raise TemporaryError(str(error), retry_after=error.retry_after, unknown=True) from error
+
+    async def _confirmed(
+        self,
+        response: httpx.Response,
+        target: Target,
+        op: Op,
+        check: Check,
+        limit: timedelta | None,
+    ) -> Observation:
         if response.status_code == httpx.codes.ACCEPTED:
             if limit is None:
                 limit = parse_duration(self._options.change_timeout)

@@ -137,6 +137,17 @@ async def test_busy_is_temporary_and_says_how_long(
     assert caught.value.unknown is unknown
 
 
+async def test_a_change_that_was_taken_and_can_not_be_seen_may_have_had_its_effect(
+    world: HttpWorld, deployer: Deployer
+) -> None:
+    world.far.troubles.append(Trouble(429, method="GET", retry_after=4))
+    with pytest.raises(TemporaryError) as caught:
+        await deployer.prepare(TARGET, NEW, world.op())
+    assert world.shop.candidate is not None
+    assert caught.value.unknown
+    assert caught.value.retry_after == timedelta(seconds=4)
+
+
 async def test_a_refusal_carries_the_reason_of_the_deployer(
     world: HttpWorld, deployer: Deployer
 ) -> None:

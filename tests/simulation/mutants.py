@@ -201,6 +201,13 @@ MUTANTS: Sequence[Mutant] = (
         "    return None",
     ),
     one(
+        "no fence",
+        "a look that was overtaken is written all the same",
+        "bot/engine/loops.py",
+        "event, now, fence=due.fence)",
+        "event, now)",
+    ),
+    one(
         "no number of one's own",
         "each change carries the same number as the one before",
         "bot/store/queries/ops.py",
