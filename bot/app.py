@@ -16,15 +16,23 @@ from typing import Any, TypeVar
 
 import msgspec
 from slack_bolt.async_app import AsyncApp
-from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from bot import web
+from bot.accounts import Accounts
 from bot.calling import lacking as unheard
 from bot.domain.plan_compile import compile_plan
-from bot.engine import aftercare, chores, duties, incidents, notices, release_records, standups
+from bot.engine import (
+    aftercare,
+    chores,
+    duties,
+    incidents,
+    notary,
+    notices,
+    release_records,
+    standups,
+)
 from bot.engine.aftercare_work import NAME as AFTERCARE
-from bot.engine.catalogue import Catalogue
 from bot.engine.clock import SystemClock
 from bot.engine.declaring import Incidents
 from bot.engine.directory import Home
@@ -88,15 +96,16 @@ class Bot:
         self._web = web_client(setup.slack_token, outside.session, setup.slack_api)
         self.chat = PictureChat(self._web, clock=outside.clock.monotonic)
         self.gallery = self.chat if PICTURES in identity.scopes else None
-        self.accounts = _Accounts(setup.catalogue)
+        self.accounts = Accounts(setup.catalogue)
         self.subscribers = Subscribers(store, outside.clock)
         self.publishers = setup.publishers(self.subscribers)
         self.publishing = setup.notices(self.publishers)
+        self._cards = Cards(self.accounts, lambda card: address(identity.url, card))
         self.engine = Engine(
             store=store,
             catalogue=setup.catalogue,
             chat=self.chat,
-            presenter=Cards(self.accounts, lambda card: address(identity.url, card)),
+            presenter=self._cards,
             compile_plan=compile_plan,
             clock=outside.clock,
             new_id=outside.new_id,
@@ -155,8 +164,9 @@ class Bot:
         self._running = True
 
     async def open_calendar(self) -> None:
-        """What comes round is what the configuration says now."""
+        """What comes round, and what is kept of the record, is what the configuration says now."""
         await chores.settle_on(self.engine, self.setup.recurring)
+        await notary.take_care(self.engine, self.setup.care)
 
     async def stop(self) -> None:
         """Take nothing new, finish what is under way, close the database."""
@@ -177,6 +187,7 @@ class Bot:
             *duties.parts(tools, DutyCards(self.accounts), self.setup.means.tickets),
             *aftercare.parts(tools, AftercareCards(self.accounts)),
             *chores.parts(tools, ChoreCards(self.accounts)),
+            notary.part(tools, self._cards.notice, self.setup.anchors),
             standup,
             *incidents.parts(tools, incident, made.means, self.gallery),
             *notices.parts(
@@ -251,12 +262,17 @@ class Bot:
 
     async def _checks(self) -> Mapping[str, web.Check]:
         began = self.outside.clock.monotonic()
-        await self.store.transact(lambda conn: conn.execute(text("SELECT 1")))
+        altered = await self.store.transact(
+            lambda conn: notary.broken(conn, self.engine.kind(notary.NAME))
+        )
         took = (self.outside.clock.monotonic() - began) * 1000
         trouble = self.engine.trouble
         return {
             "database": web.Check("ok", {"responseTime": f"{took:.0f}ms"}),
             "engine": web.Check("degraded" if trouble else "ok", dict(trouble)),
+            "audit": web.Check(
+                "degraded" if altered else "ok", {"problem": altered} if altered else {}
+            ),
             **self.slack.checks(),
         }
 
@@ -280,22 +296,6 @@ class Bot:
             reply = Reply("Done; the card shows what comes of it.")
         said = in_plain_words(reply.text, seconds=reply.seconds)
         return web.Answer(200, {"ok": True, "message": said})
-
-
-class _Accounts(Mapping[str, str]):
-    """person -> the account by which Slack names them, as the configuration says."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._found = {name: catalogue.account_of(name) for name in catalogue.people}
-
-    def __getitem__(self, person: str) -> str:
-        return self._found[person]
-
-    def __iter__(self) -> Any:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
 
 
 def address(workspace_url: str, posted: Posted) -> str:

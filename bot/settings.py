@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from bot.bookkeeping import GithubDocument, RecordsDocument, strangers
+from bot.bookkeeping import AuditDocument, GithubDocument, RecordsDocument, strangers
 from bot.domain.alerts import HooksDocument
 from bot.domain.calling import PagingDocument, TicketsDocument
 from bot.domain.documents import DocumentError, nearest
@@ -145,6 +145,7 @@ class ConfigDocument(Closed, frozen=True, kw_only=True):
     hooks: HooksDocument = HooksDocument()
     incidents: IncidentsDocument = IncidentsDocument()
     records: RecordsDocument | None = None
+    audit: AuditDocument = AuditDocument()
     github: GithubDocument | None = None
     paging: PagingDocument | None = None
     tickets: TicketsDocument | None = None

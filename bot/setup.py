@@ -19,12 +19,14 @@ import msgspec
 from httpx_aiohttp import AiohttpTransport
 
 from bot import calling, deployers, metrics
+from bot.bookkeeping import care_of
 from bot.code_host import Repositories
 from bot.domain.alerts import HooksDocument
 from bot.domain.calendar import Window
 from bot.domain.documents import DocumentError
 from bot.domain.documents import Path as Place
 from bot.domain.freezes import LowTrafficDocument, freezes, low_traffic
+from bot.domain.notary import Care
 from bot.domain.samples import Reading, Unknown
 from bot.domain.secret import Secret
 from bot.domain.standup_calendar import Series
@@ -36,12 +38,14 @@ from bot.engine.catalogue import Catalogue, Channels, PersonEntry, RoleEntry, Se
 from bot.engine.chores import Listed
 from bot.engine.clock import Clock, SystemClock
 from bot.engine.incident_means import Means
+from bot.engine.notary import AnchorBook
 from bot.engine.notices import Publishing
 from bot.files import FileError
 from bot.fitting import unfit
 from bot.keeping import RecordBook, VersionKeeper
 from bot.noticing import noticing, templates
 from bot.outbound import github_issues, pagerduty, statuspage
+from bot.outbound.anchor_file import AnchorFile
 from bot.outbound.github import GitHub
 from bot.outbound.record_files import RecordFiles
 from bot.outbound.statuspage import Pace
@@ -106,10 +110,12 @@ class Setup:
     publishers: Callable[[AddressBook], Mapping[str, Outlet]]
     means: Means
     notices: Callable[[Mapping[str, Outlet]], Publishing]
+    care: Care
     recurring: tuple[Listed, ...] = ()
     standups: tuple[Series, ...] = ()
     standup_texts: StandupTexts | None = None
     book: RecordBook | None = None
+    anchors: AnchorBook | None = None
 
 
 def load(
@@ -159,6 +165,8 @@ def setup(settings: Settings, plans: PlanLibrary, outside: Outside) -> Setup:
         standups=tuple(map(series_of, settings.config.standups)),
         standup_texts=standup_texts(settings),
         book=_book(settings),
+        care=care_of(settings.config.audit),
+        anchors=_anchors(settings),
     )
 
 
@@ -211,6 +219,11 @@ def _code(settings: Settings, outside: Outside) -> Repositories | None:
 def _book(settings: Settings) -> RecordBook | None:
     records = settings.config.records
     return RecordFiles(settings.folder / records.folder) if records is not None else None
+
+
+def _anchors(settings: Settings) -> AnchorBook | None:
+    file = settings.config.audit.anchors.file
+    return AnchorFile(settings.folder / file) if file else None
 
 
 def _names(settings: Settings) -> Names:

@@ -2,20 +2,20 @@
 
 import argparse
 import asyncio
-import json
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bot.cli import exporting
 from bot.cli.shell import FINE, FOUND, ProblemError, Shell, UsageError, Verbs, quiet
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from bot.store.queries.audit import Anchor, Entry
+    from bot.domain.anchors import Anchor
+    from bot.store.database import Store
 
 T = TypeVar("T")
-
-PAGE = 1000
 
 
 def add(verbs: Verbs) -> None:
@@ -25,10 +25,14 @@ def add(verbs: Verbs) -> None:
     audit = verbs.group("audit", "the record of what happened")
     verify = audit.add("verify", "check that nothing in it was changed", _verify, json=True)
     verify.add_argument(
-        "--anchor", default="", metavar="ID:HASH", help="an earlier end, which has to be in it"
-    )
-    export = audit.add("export", "all entries, one JSON object in each line", _export, json=True)
-    export.add_argument("--after", type=int, default=0, metavar="ID", help="only those after it")
+        "--anchor", action="append", default=[], metavar="ID:HASH",
+        help="an earlier end, which has to be in it; may be given several times",
+    )  # fmt: skip
+    verify.add_argument(
+        "--anchors", default="", metavar="FILE",
+        help="a text in which such ends stand: the file of anchors, or messages copied from Slack",
+    )  # fmt: skip
+    exporting.add(audit)
 
 
 def database_url(shell: Shell) -> str:
@@ -41,7 +45,7 @@ def database_url(shell: Shell) -> str:
 def _upgrade(args: argparse.Namespace, shell: Shell) -> int:
     from bot.store.migrations import newest, upgrade
 
-    _run(upgrade(database_url(shell)))
+    run(upgrade(database_url(shell)))
     if args.json:
         shell.say_json({"revision": newest()})
     else:
@@ -52,9 +56,9 @@ def _upgrade(args: argparse.Namespace, shell: Shell) -> int:
 def _verify(args: argparse.Namespace, shell: Shell) -> int:
     from bot.store.queries.audit import BrokenChainError, verify
 
-    anchor = _anchor(args.anchor)
+    anchors = (*map(_anchor, args.anchor), *_anchors_of(args.anchors))
     try:
-        head = _run(_look(database_url(shell), lambda conn: verify(conn, anchor)))
+        head = run(look(database_url(shell), lambda conn: verify(conn, *anchors)))
     except BrokenChainError as broken:
         if args.json:
             shell.say_json({"ok": False, "entry": broken.id, "problem": str(broken)})
@@ -66,66 +70,59 @@ def _verify(args: argparse.Namespace, shell: Shell) -> int:
             )
         return FOUND
     if args.json:
-        shell.say_json({"ok": True, "entries": head.id, "anchor": f"{head.id}:{head.hash}"})
+        held = {"entries": head.id, "anchor": str(head), "anchors": len(anchors)}
+        shell.say_json({"ok": True, **held})
     else:
+        met = f", and each of {len(anchors)} anchors is in it" if anchors else ""
         shell.say(
-            f"{head.id} entries, none of them changed.",
+            f"{head.id} entries, none of them changed{met}.",
             f"Keep this where nobody who can write to the database can change it, and give it as "
-            f"--anchor next time: {head.id}:{head.hash}",
+            f"--anchor next time: {head}",
         )
     return FINE
 
 
-def _anchor(text: str) -> "Anchor | None":
-    from bot.store.queries.audit import Anchor
+def _anchor(text: str) -> "Anchor":
+    from bot.domain.anchors import anchors_in
 
-    if not text:
-        return None
-    number, _, found = text.partition(":")
-    if not number.isdecimal() or len(found) != 64:
+    found = list(anchors_in(text))
+    if [str(each) for each in found] != [text.strip()]:
         raise UsageError("--anchor takes what `audit verify` printed earlier: ID:HASH")
-    return Anchor(int(number), found)
+    return found[0]
 
 
-def _export(args: argparse.Namespace, shell: Shell) -> int:
-    _run(_write_all(database_url(shell), args.after, shell))
-    return FINE
+def _anchors_of(name: str) -> "tuple[Anchor, ...]":
+    """Those that stand in a file. Raises ProblemError: no anchor at all is a mistake."""
+    from pathlib import Path
+
+    from bot.domain.anchors import anchors_in
+
+    if not name:
+        return ()
+    try:
+        found = tuple(anchors_in(Path(name).read_text("utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProblemError(f"{name} can't be read: {error}") from error
+    if not found:
+        raise ProblemError(f"{name} holds no anchors; they look like 1234:<64 hex digits>")
+    return found
 
 
-async def _write_all(url: str, after: int, shell: Shell) -> None:
-    """Page by page, each in a transaction of its own, so that memory and locks stay small."""
-    from itertools import islice
-
-    from bot.store.queries.audit import entries
-
-    def page_after(last: int) -> Callable[["Connection"], list["Entry"]]:
-        return lambda conn: list(islice(entries(conn, last, PAGE), PAGE))
-
-    while True:
-        page = await _look(url, page_after(after))
-        shell.out.writelines(_lines(page))
-        if len(page) < PAGE:
-            shell.out.flush()
-            return
-        after = page[-1].id
-
-
-def _lines(page: Iterable["Entry"]) -> Iterable[str]:
-    for entry in page:
-        fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
-        fields["at"] = entry.at.isoformat(timespec="microseconds")
-        fields["event"] = json.loads(entry.event)
-        yield json.dumps(fields, ensure_ascii=False) + "\n"
-
-
-async def _look(url: str, unit: Callable[["Connection"], T]) -> T:
+async def look(url: str, unit: Callable[["Connection"], T]) -> T:
     """Run a unit that only reads, also beside a bot that runs. Raises ProblemError."""
+    async with opened(url) as store:
+        return await store.transact(unit)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator["Store"]:
+    """The database, for reading. Raises ProblemError."""
     from bot.store.database import Store
 
     _must_exist(url)
     store = await Store.open(url, read_only=True)
     try:
-        return await store.transact(unit)
+        yield store
     finally:
         await store.close()
 
@@ -144,7 +141,7 @@ def _must_exist(url: str) -> None:
         )
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T]) -> T:
     """Run it, and say in words what a database can answer. Raises ProblemError."""
     from sqlalchemy.exc import ArgumentError, DBAPIError
 

@@ -181,6 +181,7 @@ Index("aftercare_recent", aftercare.c.service, aftercare.c.created_at.desc())
 
 chore = aggregate_table("chore", Column("rollout_id", Text, nullable=False))
 Index("chore_of", chore.c.rollout_id)
+notary = aggregate_table("notary")
 notice = aggregate_table("notice", Column("service", Text, nullable=False))
 Index("notice_open", notice.c.created_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("notice_recent", notice.c.created_at.desc())

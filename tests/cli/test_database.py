@@ -1,14 +1,17 @@
 """`db` and `audit` on a real SQLite file, also one that somebody has changed."""
 
+import csv
+import io
 import json
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import Connection
 
-from bot.cli.database import PAGE
+from bot.cli.exporting import PAGE
 from bot.store.database import Store
 from bot.store.queries.audit import Anchor, Fact, append
 from tests.cli.typed import typed, typed_aside
@@ -78,7 +81,7 @@ async def test_an_untouched_record_is_sound_and_its_end_can_be_kept(env: dict[st
     head = await filled(env, 3)
     done = await typed_aside("audit", "verify", "--json", env=env)
     kept = f"{head.id}:{head.hash}"
-    assert (done.code, done.json) == (0, {"ok": True, "entries": 3, "anchor": kept})
+    assert (done.code, done.json) == (0, {"ok": True, "entries": 3, "anchor": kept, "anchors": 0})
     await filled(env, 1)
     assert (await typed_aside("audit", "verify", "--anchor", kept, env=env)).code == 0
 
@@ -149,3 +152,67 @@ def test_a_password_is_not_shown_when_the_database_does_not_answer() -> None:
     assert done.code == 1
     assert "does not answer" in done.err
     assert "hush" not in done.err
+
+
+async def test_anchors_of_a_file_are_met_or_missed(
+    migrated: dict[str, str], tmp_path: Path
+) -> None:
+    first, second = await filled(migrated, 3), await filled(migrated, 2)
+    file = tmp_path / "anchors.jsonl"
+    file.write_text(f"posted by the bot: {first}\nand {second}.\n")
+    done = await typed_aside("audit", "verify", "--anchors", str(file), env=migrated)
+    assert done.code == 0
+    assert "each of 2 anchors is in it" in done.out
+    file.write_text(str(Anchor(first.id, "f" * 64)))
+    done = await typed_aside("audit", "verify", "--anchors", str(file), env=migrated)
+    assert done.code == 1
+    assert "is not the one that was anchored" in done.out
+    file.write_text("none here")
+    done = await typed_aside("audit", "verify", "--anchors", str(file), env=migrated)
+    assert done.code == 1
+    assert "holds no anchors" in done.err
+
+
+async def test_a_table_for_a_spreadsheet_has_a_head_and_no_formulas(
+    migrated: dict[str, str],
+) -> None:
+    await filled(migrated, 2)
+    store = await Store.open(migrated["COUNTERSIGN_DATABASE_URL"])
+    evil = msgspec.structs.replace(fact(9), actor="=cmd|' /C calc'!A0")
+    await store.transact(lambda conn: append(conn, evil))
+    await store.close()
+    done = await typed_aside("audit", "export", "--format", "csv", env=migrated)
+    assert done.code == 0
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [row["id"] for row in rows] == ["1", "2", "3"]
+    assert rows[2]["actor"] == "'=cmd|' /C calc'!A0"
+    assert json.loads(rows[0]["event"])["type"] == "paused"
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        (("--service", "checkout"), [1, 2]),
+        (("--service", "payments"), []),
+        (("--about", "abc", "--after", "1"), [2]),
+        (("--since", "2026-03-01T09:00Z"), [1, 2]),
+        (("--since", "2026-03-02"), []),
+        (("--until", "2026-03-01T09:00Z"), []),
+        (("--environment", "production", "--until", "2026-03-02"), [1, 2]),
+    ],
+)
+async def test_an_export_holds_what_was_asked_for(
+    migrated: dict[str, str], options: tuple[str, ...], ids: list[int]
+) -> None:
+    await filled(migrated, 2)
+    done = await typed_aside("audit", "export", *options, env=migrated)
+    assert done.code == 0
+    assert [json.loads(line)["id"] for line in done.out.splitlines()] == ids
+
+
+async def test_a_time_that_is_none_is_refused_with_the_form_it_has(
+    migrated: dict[str, str],
+) -> None:
+    done = await typed_aside("audit", "export", "--since", "yesterday", env=migrated)
+    assert done.code == 2
+    assert "yesterday is no time; write 2026-03-01" in done.err

@@ -36,8 +36,8 @@ async def write(store: Store, count: int = 5) -> None:
         await store.transact(lambda c, n=number: audit.append(c, fact(n)))  # type: ignore[misc]
 
 
-async def verify(store: Store, anchor: Anchor | None = None) -> Anchor:
-    return await store.transact(lambda c: audit.verify(c, anchor))
+async def verify(store: Store, *anchors: Anchor) -> Anchor:
+    return await store.transact(lambda c: audit.verify(c, *anchors))
 
 
 async def test_an_untouched_chain_verifies_up_to_its_head(store: Store) -> None:
@@ -107,6 +107,52 @@ async def test_a_chain_built_anew_shows_against_an_anchor(store: Store) -> None:
     assert (await verify(store)).id == 6
     with pytest.raises(BrokenChainError, match="anchored"):
         await verify(store, anchor)
+
+
+async def read(store: Store, last: Anchor, *anchors: Anchor, page: int = 2) -> Anchor:
+    ended = False
+    while not ended:
+        last, ended = await store.transact(lambda c, a=last: audit.read_on(c, a, anchors, page))  # type: ignore[misc]
+    return last
+
+
+async def test_reading_on_page_by_page_ends_where_reading_at_once_does(store: Store) -> None:
+    begin = Anchor(0, audit.GENESIS)
+    assert await read(store, begin) == begin
+    await write(store)
+    middle = await read(store, begin)
+    assert middle == await verify(store)
+    await write(store, 4)
+    assert await read(store, middle, middle, begin) == await verify(store)
+
+
+@pytest.mark.parametrize("id_", [5, 7], ids=["where reading ended", "after it"])
+async def test_what_was_altered_since_the_last_reading_shows(store: Store, id_: int) -> None:
+    await write(store)
+    before = await read(store, Anchor(0, audit.GENESIS))
+    await write(store, 3)
+    await store.transact(
+        lambda c: c.execute(update(table).where(table.c.id == id_).values(hash=""))
+    )
+    with pytest.raises(BrokenChainError) as broken:
+        await read(store, before)
+    assert broken.value.id == id_
+
+
+async def test_an_end_that_was_cut_off_since_the_last_reading_shows(store: Store) -> None:
+    await write(store)
+    before = await read(store, Anchor(0, audit.GENESIS))
+    await store.transact(lambda c: c.execute(delete(table).where(table.c.id > 3)))
+    with pytest.raises(BrokenChainError, match="is gone"):
+        await read(store, before)
+    with pytest.raises(BrokenChainError, match="ends at 3"):
+        await read(store, Anchor(0, audit.GENESIS), before)
+
+
+async def test_two_anchors_of_one_place_that_differ_can_not_both_be_right(store: Store) -> None:
+    await write(store)
+    with pytest.raises(BrokenChainError, match="twice"):
+        await verify(store, Anchor(3, "a" * 64), Anchor(3, "b" * 64))
 
 
 async def test_the_database_admits_no_fork(store: Store) -> None:

@@ -5,13 +5,15 @@ altered or reordered entry shows. A cut at the end shows against an anchor kept 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, func, insert, or_, select
 
+from bot.domain.anchors import Anchor
 from bot.domain.plan import canonical
 from bot.store.tables import audit
 
@@ -44,11 +46,14 @@ class Entry(Fact, frozen=True, kw_only=True):
     hash: str
 
 
-class Anchor(msgspec.Struct, frozen=True):
-    """The head of the chain at some time, to be kept where nobody who can write here can."""
+class Sought(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries are wanted; "" and None: all. since: from then on. until: before then."""
 
-    id: int
-    hash: str
+    service: str = ""
+    environment: str = ""
+    aggregate_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class BrokenChainError(Exception):
@@ -102,25 +107,86 @@ def entries(conn: Connection, after: int = 0, page: int = 1000) -> Iterator[Entr
         after = rows[-1]["id"]
 
 
-def verify(conn: Connection, anchor: Anchor | None = None) -> Anchor:
-    """Recompute the chain; returns its head.
+def page_of(conn: Connection, after: int, sought: Sought, page: int) -> list[Entry]:
+    """Up to `page` of the wanted entries after one of that id, in order."""
+    statement = select(audit).where(audit.c.id > after)
+    for name in ("service", "environment", "aggregate_id"):
+        if wanted := getattr(sought, name):
+            statement = statement.where(audit.c[name] == wanted)
+    if sought.since is not None:
+        statement = statement.where(audit.c.at >= sought.since)
+    if sought.until is not None:
+        statement = statement.where(audit.c.at < sought.until)
+    rows = conn.execute(statement.order_by(audit.c.id).limit(page)).mappings()
+    return [_entry(row) for row in rows]
 
-    anchor: an earlier head, which must still be part of it. Raises BrokenChainError.
+
+def verify(conn: Connection, *anchors: Anchor) -> Anchor:
+    """Recompute the whole chain; returns its head.
+
+    anchors: earlier heads, which must still be part of it. Raises BrokenChainError.
     """
-    last = Anchor(0, GENESIS)
+    last, known = Anchor(0, GENESIS), _by_id(anchors)
     for entry in entries(conn):
-        if entry.id != last.id + 1:
-            raise BrokenChainError(last.id + 1, f"is missing (the next one is {entry.id})")
-        if entry.prev_hash != last.hash:
-            raise BrokenChainError(entry.id, "does not follow the one before it")
-        if entry.hash != hash_of(entry, entry.id, entry.prev_hash):
-            raise BrokenChainError(entry.id, "was altered")
-        last = Anchor(entry.id, entry.hash)
-        if anchor and anchor.id == last.id and anchor.hash != last.hash:
-            raise BrokenChainError(entry.id, "is not the one that was anchored")
-    if anchor and last.id < anchor.id:
-        raise BrokenChainError(anchor.id, f"was anchored, but the chain ends at {last.id}")
+        last = _next(last, entry, known)
+    _all_there(last, known)
     return last
+
+
+def read_on(
+    conn: Connection, last: Anchor, anchors: Iterable[Anchor] = (), page: int = 500
+) -> tuple[Anchor, bool]:
+    """Recompute one page of the chain after `last`: how far that went, and whether it is the end.
+
+    last: what was read before, which must still be there. anchors: as for `verify`; one that lies
+    before `last` has been passed already. Raises BrokenChainError.
+    """
+    _still_there(conn, last)
+    known = {id_: hash_ for id_, hash_ in _by_id(anchors).items() if id_ > last.id}
+    found = list(islice(entries(conn, last.id, page), page))
+    for entry in found:
+        last = _next(last, entry, known)
+    ended = len(found) < page
+    if ended:
+        _all_there(last, known)
+    return last, ended
+
+
+def _by_id(anchors: Iterable[Anchor]) -> dict[int, str]:
+    """Two of the same place that differ can't both be met. Raises BrokenChainError."""
+    known: dict[int, str] = {}
+    for anchor in anchors:
+        if known.setdefault(anchor.id, anchor.hash) != anchor.hash:
+            raise BrokenChainError(anchor.id, "was anchored twice, and not alike")
+    return known
+
+
+def _next(last: Anchor, entry: Entry, known: Mapping[int, str]) -> Anchor:
+    if entry.id != last.id + 1:
+        raise BrokenChainError(last.id + 1, f"is missing (the next one is {entry.id})")
+    if entry.prev_hash != last.hash:
+        raise BrokenChainError(entry.id, "does not follow the one before it")
+    if entry.hash != hash_of(entry, entry.id, entry.prev_hash):
+        raise BrokenChainError(entry.id, "was altered")
+    if known.get(entry.id, entry.hash) != entry.hash:
+        raise BrokenChainError(entry.id, "is not the one that was anchored")
+    return Anchor(entry.id, entry.hash)
+
+
+def _all_there(last: Anchor, known: Mapping[int, str]) -> None:
+    beyond = [id_ for id_ in known if id_ > last.id]
+    if beyond:
+        raise BrokenChainError(min(beyond), f"was anchored, but the chain ends at {last.id}")
+
+
+def _still_there(conn: Connection, last: Anchor) -> None:
+    if not last.id:
+        return
+    found = conn.execute(select(audit.c.hash).where(audit.c.id == last.id)).scalar_one_or_none()
+    if found is None:
+        raise BrokenChainError(last.id, "was there before, and is gone")
+    if found != last.hash:
+        raise BrokenChainError(last.id, "is not the one that was there before")
 
 
 def history(

@@ -90,6 +90,7 @@ def upgrade() -> None:
         sa.Column("rollout_id", sa.Text(), nullable=False),
     )
     op.create_index("chore_of", "chore", ["rollout_id"], unique=False)
+    _aggregate("notary")
     op.create_table(
         "cron",
         sa.Column("job", sa.Text(), nullable=False),
