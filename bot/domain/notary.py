@@ -32,13 +32,15 @@ class Care(msgspec.Struct, frozen=True, kw_only=True):
 class Notary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of the record.
 
-    anchored: the newest end that was given away. read_at: when the record was last read and whole.
-    broken: what is wrong with it, "": nothing. told_at: when that was last said.
+    anchored: the newest end that was given away. owed: a new place lacks it still. read_at: when
+    the record was last read and whole. broken: what is wrong, "": nothing. told_at: when that was
+    last said.
     """
 
     id: str = "record"
     care: Care = Care()
     anchored: Anchor | None = None
+    owed: bool = False
     read_at: datetime | None = None
     broken: str = ""
     told_at: datetime | None = None
@@ -150,9 +152,10 @@ def _whole(notary: Notary, head: Anchor, now: datetime) -> Decision:
     again: tuple[Effect, ...] = ()
     if notary.broken:
         again = (SoundAlarm("The record of what happened is whole again, as far as it can tell."),)
-    if head.id == 0 or head == kept or not _somewhere(notary.care):
+    if head.id == 0 or (head == kept and not notary.owed) or not _somewhere(notary.care):
         return seen, again
-    return msgspec.structs.replace(seen, anchored=head), (*again, *_given(notary.care, head, now))
+    kept_now = msgspec.structs.replace(seen, anchored=head, owed=False)
+    return kept_now, (*again, *_given(notary.care, head, now))
 
 
 def _somewhere(care: Care) -> bool:
@@ -178,5 +181,5 @@ def _changed(notary: Notary, care: Care, now: datetime) -> Decision:
     if care == notary.care:
         return notary, ()
     moved = (care.channel, care.file) != (notary.care.channel, notary.care.file)
-    anchored = None if moved else notary.anchored
-    return msgspec.structs.replace(notary, care=care, anchored=anchored, next_check_at=now), ()
+    owed = notary.owed or moved
+    return msgspec.structs.replace(notary, care=care, owed=owed, next_check_at=now), ()

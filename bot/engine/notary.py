@@ -224,8 +224,10 @@ class NotaryPerformer:
     async def _post(self, work: Work, channel: str, text: str) -> None:
         if not channel:
             raise PermanentError("no channel is configured for it")
-        key, look = work.row.key, work.row.look_first
-        await self._delivery.post(self._say(text, channel), key, NAME, work, look=look)
+        # A notary whose row was taken away begins anew, and says under new keys what it says.
+        key = f"{work.row.key}:{work.aggregate.created_at.timestamp():.0f}"
+        message, look = self._say(text, channel), work.row.look_first
+        await self._delivery.post(message, key, NAME, work, look=look)
 
     def patience(self, _work: Work) -> Patience:
         return Patience(cap=timedelta(minutes=5))

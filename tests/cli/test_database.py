@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import Connection
 
 from bot.cli.exporting import PAGE
+from bot.domain.anchors import Anchor
 from bot.store.database import Store
-from bot.store.queries.audit import Anchor, Fact, append
+from bot.store.queries.audit import Fact, append
 from tests.cli.typed import typed, typed_aside
 
 AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

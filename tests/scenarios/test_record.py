@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, update
 
 from bot.store.queries import audit
 from bot.store.tables import audit as table
+from bot.store.tables import notary, outbox
 from tests.scenarios.test_chores import house
 from tests.scenarios.world import World
 
@@ -66,6 +67,8 @@ async def test_an_altered_record_is_said_shown_at_home_and_in_the_health(
     kept = len(file.read_text().splitlines())
     whole = await world.bot.store.transact(lambda c: list(audit.entries(c)))
     await world.bot.store.transact(lambda c: _attack(c, attack, whole))
+    if attack != "anew":
+        world.house = house(tmp_path, ANCHORED.replace(", file: anchors.jsonl", ""))
     await world.restart()  # what this process has read itself is forgotten
     await world.pass_by(hours=2)
     await world.settle()
@@ -87,7 +90,9 @@ def _attack(conn: Connection, attack: str, whole: list[audit.Entry]) -> None:
             conn.execute(update(table).where(table.c.id == 2).values(actor="mallory"))
         case "cut":
             conn.execute(delete(table).where(table.c.id == whole[-1].id))
-        case _:
+        case _:  # and what the bot remembers in the database goes with it
+            conn.execute(delete(notary))
+            conn.execute(delete(outbox).where(outbox.c.kind == "notary"))
             conn.execute(delete(table))
             for entry in whole:
                 fields = {name: getattr(entry, name) for name in audit.Fact.__struct_fields__}
@@ -124,4 +129,20 @@ async def test_a_record_cut_while_the_bot_runs_shows_though_nothing_was_kept_els
     await world.settle()
     (alarm,) = world.pages()
     assert "was altered" in alarm
+    await world.bot.store.transact(lambda c: _restore(c, whole))
+
+
+@pytest.mark.thorough
+async def test_between_whole_readings_only_what_is_new_is_read(world: World) -> None:
+    await world.start()
+    await world.pass_by(hours=2)
+    await world.settle()
+    whole = await world.bot.store.transact(lambda c: list(audit.entries(c)))
+    await world.bot.store.transact(lambda c: _attack(c, "altered", whole))
+    await world.pass_by(hours=3)
+    await world.settle()
+    assert world.pages() == []
+    await world.pass_by(days=1)
+    await world.settle()
+    world.page_about("entry 2: was altered")
     await world.bot.store.transact(lambda c: _restore(c, whole))

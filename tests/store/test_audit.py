@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
+from bot.domain.anchors import Anchor
 from bot.store.database import Store
 from bot.store.queries import audit
-from bot.store.queries.audit import Anchor, BrokenChainError, Fact
+from bot.store.queries.audit import BrokenChainError, Fact
 from bot.store.tables import audit as table
 from tests.store.toy import NOON
 

@@ -142,7 +142,7 @@ def read_on(
     before `last` has been passed already. Raises BrokenChainError.
     """
     _still_there(conn, last)
-    known = {id_: hash_ for id_, hash_ in _by_id(anchors).items() if id_ > last.id}
+    known = _by_id(anchors)
     found = list(islice(entries(conn, last.id, page), page))
     for entry in found:
         last = _next(last, entry, known)
