@@ -222,6 +222,9 @@ def _route(rollout: Rollout, effect: Any, pace: timedelta) -> Route:
         case StartDuty() | EndDuties() | BeginResponse() | ResponseNews() | DraftNotice():
             # What ends something comes after what begins it.
             return Route("work", f"following:{rollout.id}")
+        case CheckExecution():
+            # One that never came to its end leaves nothing behind but the next one.
+            return Route("work", f"check:{rollout.id}", latest=True)
         case RefreshHomes():
             return Route("chat", "home", latest=True, pace=pace)
         case _:

@@ -7,13 +7,14 @@ Exits with 1 when anything happened that must not; the stories are under build/c
 
 import argparse
 import asyncio
+import math
 import shutil
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.campaign.gremlins import calm, haunt
+from tests.campaign.gremlins import Goal, calm, haunt
 from tests.campaign.inquest import Verdict, judged, quiet, stopped
 from tests.campaign.people import Shift, StuckError
 from tests.campaign.world import SERVICES, World, world
@@ -33,7 +34,7 @@ class Result:
     minutes: float
 
 
-async def campaign(dialect: str, kills: int, seed: int, folder: Path) -> Result:
+async def campaign(dialect: str, goal: Goal, seed: int, folder: Path) -> Result:
     """A campaign on one database."""
     began = time.monotonic()
     async with world(dialect, folder, seed) as made:
@@ -41,11 +42,12 @@ async def campaign(dialect: str, kills: int, seed: int, folder: Path) -> Result:
         shifts = [Shift(made, name, n + 1) for n, name in enumerate(SERVICES)]
         over = asyncio.Event()
         work = [asyncio.create_task(shift.work(over.is_set)) for shift in shifts]
-        progress = asyncio.create_task(_progress(made, kills))
+        progress = asyncio.create_task(_progress(made, goal))
         try:
-            await asyncio.gather(*(haunt(made, replica, kills) for replica in made.replicas))
+            await asyncio.gather(*(haunt(made, replica, goal) for replica in made.replicas))
             over.set()
             await calm(made)
+            made.calm_since = time.monotonic()
             ends = await asyncio.gather(*work, return_exceptions=True)
         finally:
             progress.cancel()
@@ -63,12 +65,12 @@ async def campaign(dialect: str, kills: int, seed: int, folder: Path) -> Result:
     return Result(dialect, len(made.replicas), made, verdict, (time.monotonic() - began) / 60)
 
 
-async def _progress(made: World, kills: int) -> None:
+async def _progress(made: World, goal: Goal) -> None:
     while True:
         await asyncio.sleep(30)
         rows = await made.database.rows("SELECT count(*) FROM rollout WHERE ended_at IS NOT NULL")
         name, done = made.database.dialect, made.tally.kills
-        print(f"  {name}: {done} of {kills} kills, {rows[0][0]} releases ended", flush=True)
+        print(f"  {name}: {done} of {goal.kills} kills, {rows[0][0]} releases ended", flush=True)
 
 
 def table(results: list[Result]) -> str:
@@ -105,23 +107,25 @@ def _column(result: Result) -> dict[str, str]:
     }
 
 
-async def run(kills: int, seed: int, databases: list[str]) -> list[Result]:
+async def run(goal: Goal, seed: int, databases: list[str]) -> list[Result]:
     """All campaigns at the same time."""
     folders = {name: FOLDER / name for name in databases}
     for folder in folders.values():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    work = [campaign(name, kills, seed, folder.resolve()) for name, folder in folders.items()]
+    work = [campaign(name, goal, seed, folder.resolve()) for name, folder in folders.items()]
     return list(await asyncio.gather(*work))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50, help="on each database (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="at most (no limit)")
     parser.add_argument("--seed", type=int, default=0, help="of the chance in it (%(default)s)")
     parser.add_argument("--databases", nargs="+", choices=DATABASES, default=list(DATABASES))
     given = parser.parse_args()
-    results = asyncio.run(run(given.kills, given.seed, given.databases))
+    goal = Goal(given.kills, time.monotonic() + 60 * given.minutes)
+    results = asyncio.run(run(goal, given.seed, given.databases))
     text = table(results)
     (FOLDER / "table.md").write_text(f"{text}\n")
     print(text)

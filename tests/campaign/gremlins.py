@@ -5,7 +5,9 @@ Before that it may be stopped for longer than its lease, or find the disk full.
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from tests.campaign.world import LEASE, Replica, World
 
@@ -13,22 +15,34 @@ KINDS: Mapping[str, int] = {"point": 50, "chance": 30, "starting": 6, "stop": 8,
 """How a life ends, and how often of a hundred."""
 
 LONGEST = 2.5
-"""Seconds that a life lasts after it has begun to serve."""
-
-PATIENCE = 4.0
-"""Seconds that a life may take until it comes by a commit point where nobody has died."""
+"""Seconds that a life lasts at most, for each bot that there is: two bots die as often as one."""
 
 RESTART_EVERY = 40
 """Kills between two crashes of the database's server."""
 
 
-async def haunt(world: World, replica: Replica, kills: int) -> None:
-    """One life after the other, until so many have ended in all."""
+@dataclass(frozen=True)
+class Goal:
+    """When it is enough: after so many kills, or at an instant of the monotonic clock."""
+
+    kills: int
+    until: float
+
+    def reached(self, world: World) -> bool:
+        return world.tally.kills >= self.kills or time.monotonic() >= self.until
+
+
+async def haunt(world: World, replica: Replica, goal: Goal) -> None:
+    """One life after the other, until it is enough."""
     await _kill(world, replica, "the first life")
-    while world.tally.kills < kills:
+    while not goal.reached(world):
         kind = world.random.choices(list(KINDS), list(KINDS.values()))[0]
         await _LIVES[kind](world, replica)
         await _kill(world, replica, kind)
+
+
+def _a_while(world: World) -> float:
+    return world.random.uniform(0.02, LONGEST * len(world.replicas))
 
 
 async def _kill(world: World, replica: Replica, why: str) -> None:
@@ -60,12 +74,12 @@ async def _up(world: World, replica: Replica, taken: frozenset[str] | None = Non
 async def _by_point(world: World, replica: Replica) -> None:
     world.notes.read()
     if await _up(world, replica, frozenset(world.notes.taken)):
-        await replica.died(PATIENCE)
+        await replica.died(LONGEST * len(world.replicas))
 
 
 async def _by_chance(world: World, replica: Replica) -> None:
     if await _up(world, replica):
-        await replica.died(world.random.uniform(0.02, LONGEST))
+        await replica.died(_a_while(world))
 
 
 async def _while_starting(world: World, replica: Replica) -> None:
@@ -77,27 +91,27 @@ async def _while_starting(world: World, replica: Replica) -> None:
 async def _after_a_stop(world: World, replica: Replica) -> None:
     if not await _up(world, replica):
         return
-    await replica.died(world.random.uniform(0.02, LONGEST))
+    await replica.died(_a_while(world))
     replica.send(signal.SIGSTOP)
     world.note(f"{replica.name} stopped")
     await asyncio.sleep(LEASE * world.random.uniform(1.1, 2.0))
     replica.send(signal.SIGCONT)
     world.tally.stops += 1
     world.note(f"{replica.name} goes on")
-    await replica.died(world.random.uniform(0.02, LONGEST))
+    await replica.died(_a_while(world))
 
 
 async def _with_a_full_disk(world: World, replica: Replica) -> None:
     if not await _up(world, replica):
         return
-    await replica.died(world.random.uniform(0.02, LONGEST))
+    await replica.died(_a_while(world))
     world.full.touch()
     world.note("the disk is full")
     await replica.died(world.random.uniform(0.2, 1.5))
     world.full.unlink(missing_ok=True)
     world.tally.full += 1
     world.note("the disk has room again")
-    await replica.died(world.random.uniform(0.02, LONGEST))
+    await replica.died(_a_while(world))
 
 
 _LIVES: Mapping[str, Callable[[World, Replica], Awaitable[None]]] = {

@@ -18,8 +18,8 @@ COURSES = {"straight": 45, "rollback": 20, "broken": 15, "pause": 10, "step-back
 
 MARY, ADA, GRACE = "U0MARY", "U0ADA", "U0GRACE"
 BEFORE_TRAFFIC = frozenset({"preflight", "awaiting_approval"})
-PATIENCE = 240.0
-"""Seconds after which a release that has not come to its end counts as stuck."""
+PATIENCE = 150.0
+"""Seconds without any fault after which a release that has not come to its end is stuck."""
 
 _AGAIN = 2.5
 _LOOK = 0.1
@@ -101,7 +101,7 @@ class Shift:
                 # A pause that came late is found, and ended, as one that was wanted.
                 await self._say(MARY, f"/release resume {self._service}")
                 paused_since = time.monotonic()
-            if time.monotonic() - began > PATIENCE:
+            if self._late(began):
                 raise StuckError(f"{self._service}: {id_} is still {seen.phase}")
             await asyncio.sleep(_LOOK)
 
@@ -112,6 +112,9 @@ class Shift:
             lambda: self._say(MARY, f"/release cancel {self._service}"),
             lambda: self._none(asked),
         )
+
+    def _late(self, began: float) -> bool:
+        return time.monotonic() - max(began, self._world.calm_since) > PATIENCE
 
     # --- doing ------------------------------------------------------------------------------
 
@@ -137,7 +140,7 @@ class Shift:
                 if await so():
                     return
                 await asyncio.sleep(_LOOK)
-            if time.monotonic() - began > PATIENCE:
+            if self._late(began):
                 raise StuckError(f"{self._service}: nothing comes of what people do")
 
     async def _say(self, person: str, text: str) -> None:
@@ -196,7 +199,7 @@ class Shift:
     async def _reached(self, id_: str, phases: set[str]) -> None:
         began = time.monotonic()
         while not (seen := await self._seen(id_)).ended and seen.phase not in phases:
-            if time.monotonic() - began > PATIENCE:
+            if self._late(began):
                 raise StuckError(f"{self._service}: {id_} is still {seen.phase}")
             await asyncio.sleep(_LOOK)
 

@@ -4,6 +4,7 @@ Everything but the bots lives in this process and survives them.
 """
 
 import asyncio
+import math
 import os
 import signal
 import time
@@ -39,7 +40,7 @@ SOAKS = {10.0: 0.6, 50.0: 0.9, 100.0: 0.6}
 """Percent to seconds."""
 
 PLAN = swift(list(SOAKS.items()), poll="200ms", watch={"keep_previous": "1s"})
-READY_WITHIN = 60.0
+READY_WITHIN = 300.0
 
 _FORK = get_context("forkserver")
 _FORK.set_forkserver_preload(["tests.campaign.warm"])
@@ -162,7 +163,11 @@ class Tally:
 
 @dataclass
 class World:
-    """A campaign on one database. history: what was done to whom (epoch seconds, words)."""
+    """A campaign on one database.
+
+    history: what was done to whom (epoch seconds, words). calm_since: the instant of the monotonic
+    clock from which nothing goes wrong any more.
+    """
 
     database: Database
     folder: Path
@@ -174,6 +179,7 @@ class World:
     notes: Notes
     tally: Tally = field(default_factory=Tally)
     history: list[tuple[float, str]] = field(default_factory=list)
+    calm_since: float = math.inf
 
     def note(self, words: str) -> None:
         """Put something into the history."""
