@@ -141,12 +141,15 @@ async def test_the_next_connection_is_open_before_one_that_is_warned_ends(bot: P
 
 
 async def test_a_connection_that_slack_forgets_to_close_is_closed_in_the_end() -> None:
-    patient = msgspec.structs.replace(SWIFT, silence=1000)
-    async with plugged(pace=patient) as bot:
+    async with plugged(pace=msgspec.structs.replace(SWIFT, silence=1e9)) as bot:
+
+        def two_are_left_later() -> bool:
+            bot.seconds_pass(1)
+            return bot.link.connections == 2
+
         await bot.link.refresh("warning")
         await bot.up(greeted=4)
-        bot.seconds_pass(SWIFT.linger + 1)
-        await until(lambda: bot.link.connections == 2)
+        await until(two_are_left_later)
         assert bot.over == ["warning", "warning"]
 
 
