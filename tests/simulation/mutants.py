@@ -67,15 +67,6 @@ MUTANTS: Sequence[Mutant] = (
         'event.listen(engine, "begin", lambda connection: None)',
     ),
     one(
-        "done before it is done",
-        "what somebody asked for is ticked off, and then carried out",
-        "bot/engine/inbox.py",
-        "        try:\n            await self._handle(intent)\n",
-        "        try:\n            now = self._clock.now()\n"
-        '            await self._store.transact(lambda c: inbox.finish(c, row, "done", now))\n'
-        "            await self._handle(intent)\n",
-    ),
-    one(
         "the outcome in two pieces",
         "what an effect led to is written in another transaction than that it is done",
         "bot/engine/outbox.py",

@@ -194,6 +194,11 @@ def what_ended_is_so(evidence: Evidence) -> Iterator[str]:
         yield f"{last.version} is {last.phase}, but {runs} runs ({weight:g} % on the other)"
 
 
+def it_goes_on_by_itself(evidence: Evidence) -> Iterator[str]:
+    """When nothing goes wrong any more, what waits for nobody does not stand still."""
+    yield from evidence.world.stuck
+
+
 def one_rollout_of_a_version(evidence: Evidence) -> Iterator[str]:
     """Asked for once more while it is under way, a version is not begun a second time."""
     for before, after in pairwise(evidence.rollouts):
@@ -403,6 +408,7 @@ RULES: tuple[Rule, ...] = (
     a_rollback_does_not_wait,
     a_rollback_that_was_asked_for_comes,
     what_ended_is_so,
+    it_goes_on_by_itself,
     one_rollout_of_a_version,
     two_people_on_this_digest,
     each_signature_once,

@@ -26,6 +26,9 @@ PEOPLE = {
 }
 """Whose account is whose; everybody else is nobody here."""
 
+READING = 30.0
+"""Seconds for which people read a question that has changed."""
+
 REQUESTER = "U0MARY"
 SIGNERS = ("U0ADA", "U0GRACE", "U0ALAN")
 INTRUDERS = ("U0MARY", "U0ADA2", "U0GUS", "U0EVE", "U0NEW")
@@ -173,10 +176,15 @@ class Crowd:
         """Press Approve wherever it is to be seen, and again where nothing came of it."""
         await asyncio.sleep(after)
         signed: dict[str, int] = {}
+        seen: dict[str, float] = {}
         while tries:
             for card in self.cards():
                 number = signed.get(self._approves(card), 0)
                 if not self._approves(card) or number > 6:
+                    continue
+                first = seen.setdefault(self._approves(card), self.world.seconds())
+                changed = decode(self._approves(card)).generation > 1
+                if changed and self.world.seconds() < first + READING:
                     continue
                 signed[self._approves(card)] = number + 1
                 tries -= 1

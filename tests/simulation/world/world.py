@@ -33,6 +33,12 @@ TROUBLE = (60.0, 180.0)
 PATIENCE = 480.0
 """Within how many seconds after that all has to be over."""
 
+STILL = 120.0
+BY_ITSELF = frozenset(
+    {"queued", "preparing", "shifting", "soaking", "promoting", "watching", "rolling_back"}
+)
+"""Phases that go on without anybody, each of them within seconds here."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -69,7 +75,9 @@ class SimWorld:
         self._build_slack()
         self.people = Crowd(self)
         self.states: dict[str, State] = {}
+        self._moved_at: dict[str, float] = {}
         self._database = database
+        self.stuck: list[str] = []
 
     def _draw(self, database: Path) -> None:
         chance = self.chance.world
@@ -185,9 +193,19 @@ class SimWorld:
                 await asyncio.sleep(10)
                 return True
             if not tidying and self.seconds() > end - PATIENCE * 3 / 4:
+                self.stuck = self._stand_still()
                 self.spawn(self.people.tidy_up())
                 tidying = True
         return False
+
+    def _stand_still(self) -> list[str]:
+        """What should have gone on by itself long ago, and nobody was asked."""
+        since = self.seconds() - STILL
+        return [
+            f"{state.version} has been {state.phase} for {STILL:g} s"
+            for state in self.states.values()
+            if state.phase in BY_ITSELF and self._moved_at[state.id] < since
+        ]
 
     def at_rest(self) -> bool:
         """Whether all that was wanted has ended."""
@@ -203,6 +221,7 @@ class SimWorld:
                 found = [State(*row) for row in beside.execute(asked)]
                 for state in found:
                     if self.states.get(state.id) != state:
+                        self._moved_at[state.id] = self.seconds()
                         self.trace.say("database", f"{state.version} ({state.id}): {state.phase}")
                 self.states = {state.id: state for state in found}
 
