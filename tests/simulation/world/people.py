@@ -70,13 +70,13 @@ class Crowd:
         who = list(SIGNERS)
         chance.shuffle(who)
         together = chance.random() < 0.4
-        at = chance.uniform(2, 12)
+        at = chance.uniform(2, 20)
         habits: list[Any] = [self._ask()]
         for number, user_id in enumerate(who):
             later = at if together else at + chance.uniform(0, 12) * number
             habits.append(self._signs(user_id, later))
         habits += [
-            self._signs(user_id, chance.uniform(2, 15), tries=2)
+            self._signs(user_id, chance.uniform(1, 8), tries=2)
             for user_id in INTRUDERS
             if chance.random() < 0.5
         ]
