@@ -34,6 +34,9 @@ PATIENCE = 480.0
 """Within how many seconds after that all has to be over."""
 
 STILL = 120.0
+LONGEST_PAUSE = 90.0
+"""Seconds between two tries of the outbox, at most, and some more."""
+
 BY_ITSELF = frozenset(
     {"queued", "preparing", "shifting", "soaking", "promoting", "watching", "rolling_back"}
 )
@@ -78,6 +81,7 @@ class SimWorld:
         self._moved_at: dict[str, float] = {}
         self._database = database
         self.stuck: list[str] = []
+        self.to_do = 0
 
     def _draw(self, database: Path) -> None:
         chance = self.chance.world
@@ -190,13 +194,20 @@ class SimWorld:
         while self.seconds() < end:
             await asyncio.sleep(5)
             if self.at_rest():
-                await asyncio.sleep(10)
+                await self._say_the_rest()
                 return True
             if not tidying and self.seconds() > end - PATIENCE * 3 / 4:
                 self.stuck = self._stand_still()
                 self.spawn(self.people.tidy_up())
                 tidying = True
         return False
+
+    async def _say_the_rest(self) -> None:
+        """What failed often is tried once a minute; until then its text is an older one."""
+        end = self.seconds() + LONGEST_PAUSE
+        await asyncio.sleep(10)
+        while self.to_do and self.seconds() < end:
+            await asyncio.sleep(2)
 
     def _stand_still(self) -> list[str]:
         """What should have gone on by itself long ago, and nobody was asked."""
@@ -224,6 +235,8 @@ class SimWorld:
                         self._moved_at[state.id] = self.seconds()
                         self.trace.say("database", f"{state.version} ({state.id}): {state.phase}")
                 self.states = {state.id: state for state in found}
+                left = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'claimed')"
+                self.to_do = int(beside.execute(left).fetchone()[0])
 
     async def _weather(self) -> None:
         """Versions that are broken, and processes that are stopped and restarted politely."""
