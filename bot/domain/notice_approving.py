@@ -164,8 +164,11 @@ def _goes_out(notice: Notice, letter: Letter, now: datetime) -> Decision:
 
 
 def _superseded(notice: Notice, number: int) -> Decision:
+    """What went out before says when the next word is due, which is elsewhere from now on."""
     effects: tuple[Effect, ...] = ()
     for letter in notice.letters[:number]:
+        if letter.stage is Stage.PUBLISHED and notice.due_at is not None:
+            effects += (ShowLetter(letter.number),)
         if letter.stage in OPEN:
             old = msgspec.structs.replace(
                 letter, stage=Stage.SUPERSEDED, request=None, note="a newer message went out"

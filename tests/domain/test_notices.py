@@ -19,6 +19,7 @@ from bot.domain.notice_events import (
     RemindOwner,
     Retried,
     SentBack,
+    ShowLetter,
     Snoozed,
     TellNotice,
 )
@@ -239,6 +240,14 @@ def test_a_newer_word_puts_older_drafts_away_and_counts_what_went_out() -> None:
     story.publish()
     assert story.letter.sequence == 1
     assert story.notice.ended_at == story.now
+
+
+def test_the_card_before_no_longer_says_when_the_next_word_is_due() -> None:
+    story = Story()
+    story.publish()
+    story.draft("update", text="We found the cause.")
+    shown = [e.number for e in story.approve() if isinstance(e, ShowLetter)]
+    assert sorted(shown) == [0, 1]
 
 
 def test_the_same_source_asks_once() -> None:
