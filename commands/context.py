@@ -127,6 +127,8 @@ class Context:
 
         once: the id of what was asked; carried out again after a crash, it does nothing more.
         """
+        if await self.finder.carried_out(rollout.id, once):
+            return  # it moved the release on itself, so it must not be told that it is out of date
         event = make(rollout, actor)
         if rollout.phase is Phase.COMPLETED and isinstance(event, RollbackRequested | Signed):
             await self._still_runs(rollout)

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 
 from bot.domain.rollout import Phase, Rollout
 from bot.engine import transitions
-from bot.engine.rollouts import RolloutKind
+from bot.engine.rollouts import NAME, RolloutKind
 from bot.store.database import Store
-from bot.store.queries import outbox, rollouts
+from bot.store.queries import outbox, records, rollouts
 
 
 class Counts(NamedTuple):
@@ -38,6 +38,12 @@ class Finder:
                 return None
 
         return await self._store.transact(unit)
+
+    async def carried_out(self, rollout_id: str, once: str) -> bool:
+        """Whether what was asked under this name has been done to a rollout: see `Engine.apply`."""
+        return await self._store.transact(
+            lambda conn: records.fired(conn, f"{NAME}:{rollout_id}", once)
+        )
 
     async def active(self, services: Sequence[str]) -> list[Rollout]:
         """The rollouts of these services that are not over, oldest first."""
