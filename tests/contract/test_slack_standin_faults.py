@@ -168,6 +168,7 @@ async def test_the_state_has_the_agreed_shape(slack: Stage) -> None:
         "people",
         "channels",
         "commands",
+        "shortcuts",
         "messages",
         "ephemerals",
         "modals",

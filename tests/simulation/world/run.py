@@ -54,6 +54,7 @@ def simulate(seed: int, migrated: Path) -> Outcome:
     finally:
         gc.enable()
         gc.collect()
+        logging.disable(logging.NOTSET)
 
 
 def _simulated(seed: int, migrated: Path) -> Outcome:
