@@ -101,7 +101,9 @@ def kept_words(rollout: Rollout, entries: int, looks: int) -> tuple[str, str]:
 
     entries: of the audit about it; looks: stored measurements of it.
     """
-    short = f"{entries} audit entries and {looks} measurements of {rollout.id}"
+    written = "1 audit entry" if entries == 1 else f"{entries} audit entries"
+    measured = "1 measurement" if looks == 1 else f"{looks} measurements"
+    short = f"{written} and {measured} of {rollout.id}"
     lines = [f"Kept for the post-mortem: {short}."]
     lines += [
         f"Wave {mark.wave + 1}: {mark.weight:g} % from t[{int(mark.applied_at.timestamp())}]"

@@ -144,7 +144,8 @@ class IncidentCards:
         blocks = [section(cut(self._said(part), SECTION)) for part in parts]
         head = f"Draft of the post-mortem of {named(incident)}"
         said = cut(self._said(f"{head}\n{text}"), MESSAGE_TEXT)
-        return Message(incident.channel, said, fit([header(clean(head)), *blocks]))
+        plain = clean(head).replace("`", "")  # a header shows what means code elsewhere
+        return Message(incident.channel, said, fit([header(plain), *blocks]))
 
     def line(self, text: str) -> Message:
         """One line under the card."""

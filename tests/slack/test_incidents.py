@@ -47,6 +47,15 @@ def test_the_card_keeps_slacks_rules_whatever_people_write(severity: Severity) -
     card(story)
 
 
+def test_the_headline_of_a_post_mortem_shows_no_marks_of_code() -> None:
+    story = Story()
+    story.then(Resolved(ADA, "v1.1.0 serves well")).then(Drafted("What happened."))
+    first = CARDS.post_mortem(story.is_).blocks[0]
+    assert first["text"]["text"] == f"Draft of the post-mortem of Incident {story.is_.id} on " + (
+        f"{story.is_.service} in {story.is_.environment}"
+    )
+
+
 def _fields(story: Story) -> dict[str, Any]:
     return {name: getattr(story.is_, name) for name in story.is_.__struct_fields__}
 
