@@ -8,6 +8,9 @@ from bot.ports import Release
 from bot.practice.shop import Fault, ShopModel
 from tests.scenarios.clock import TestClock
 
+LONGEST = 6 * 3600.0
+"""Of a longer time in which nobody looked only the end is served: each request is thrown for."""
+
 
 @dataclass(frozen=True)
 class Move:
@@ -31,8 +34,9 @@ class RememberedShop(ShopModel):
     def serve(self) -> None:
         """The traffic since the last time; without a candidate there is nothing to compare."""
         now = self._clock.timestamp()
-        if self.candidate is not None and now > self._served_until:
-            self.serve_traffic(now - self._served_until, start=self._served_until)
+        begin = max(self._served_until, now - LONGEST)
+        if self.candidate is not None and now > begin:
+            self.serve_traffic(now - begin, start=begin)
         self._served_until = now
 
     def prepare(self, release: Release, now: float) -> None:

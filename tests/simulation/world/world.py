@@ -81,6 +81,7 @@ class SimWorld:
         self._moved_at: dict[str, float] = {}
         self._database = database
         self.stuck: list[str] = []
+        self.set_back = 0.0  # until then a clock that was set back holds things up
         self.to_do = 0
 
     def _draw(self, database: Path) -> None:
@@ -184,19 +185,19 @@ class SimWorld:
         await asyncio.sleep(self.calm_at)
         self.chance.on = False
         for process in self.processes:
-            process.clock.ahead = timedelta()
+            self._set_clock(process, timedelta())
         self.trace.say("world", "nothing goes wrong any more")
         return await self._come_to_rest()
 
     async def _come_to_rest(self) -> bool:
-        end = self.seconds() + PATIENCE
-        tidying = False
+        begin = max(self.seconds(), self.set_back)
+        end, tidying = begin + PATIENCE, False
         while self.seconds() < end:
             await asyncio.sleep(5)
             if self.at_rest():
                 await self._say_the_rest()
                 return True
-            if not tidying and self.seconds() > end - PATIENCE * 3 / 4:
+            if not tidying and self.seconds() > begin + PATIENCE / 4:
                 self.stuck = self._stand_still()
                 self.spawn(self.people.tidy_up())
                 tidying = True
@@ -204,7 +205,7 @@ class SimWorld:
 
     async def _say_the_rest(self) -> None:
         """What failed often is tried once a minute; until then its text is an older one."""
-        end = self.seconds() + LONGEST_PAUSE
+        end = max(self.seconds(), self.set_back) + LONGEST_PAUSE
         await asyncio.sleep(10)
         while self.to_do and self.seconds() < end:
             await asyncio.sleep(2)
@@ -256,8 +257,14 @@ class SimWorld:
         for process in self.processes:
             seconds = self.chance.world.choice((-200, -20, 20, 200))
             process.tell(f"has its clock set by {seconds:+d} s")
-            process.clock.ahead = timedelta(seconds=seconds)
+            self._set_clock(process, timedelta(seconds=seconds))
             self.chance.times.append(self.seconds())
+
+    def _set_clock(self, process: Process, ahead: timedelta) -> None:
+        """A clock that is set back makes what is due at a time of the day wait so much longer."""
+        back = (process.clock.ahead - ahead).total_seconds()
+        self.set_back = max(self.set_back, self.seconds() + back if back > 0 else 0.0)
+        process.clock.ahead = ahead
 
     async def _breaks(self, version: str, after: float, rate: float) -> None:
         await asyncio.sleep(after)
