@@ -149,7 +149,7 @@ async def test_the_balancer_shows_the_world_what_is_for_it(http: ReplicaWorld) -
 async def test_a_rolling_upgrade_to_a_newer_schema_carries_the_release_on(
     tmp_path: Path, databases: Databases
 ) -> None:
-    slow = swift([(5.0, 1.0), (50.0, 20.0), (100.0, 1.0)], gates=False, poll="300ms")
+    slow = swift([(5.0, 1.0), (50.0, 45.0), (100.0, 1.0)], gates=False, poll="300ms")
     async with replica_world(tmp_path, slow, databases, migrate=True) as house:
         assert await house.say("U0MARY", f"/release start {V}") == 1
         assert await signed_by_two(house) == [1, 1]
