@@ -28,14 +28,18 @@ def log() -> Iterator[io.StringIO]:
     handler.addFilter(SecretFilter(map(Secret, PLANTED)))
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
-    level = root.level
+    # A bot that served in this process before has made some of them quiet.
+    loggers = [root, *map(logging.getLogger, ("httpx", "apscheduler", "alembic"))]
+    levels = [each.level for each in loggers]
     root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
+    for each in loggers:
+        each.setLevel(logging.DEBUG)
     try:
         yield written
     finally:
         root.removeHandler(handler)
-        root.setLevel(level)
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)
 
 
 @pytest.mark.thorough
