@@ -48,7 +48,7 @@ async def test_anything_typed_gets_one_short_answer_that_says_what_to_do(
         assert FAILED not in text
         for token in re.findall(r"<[!@#][^>]*>", text):
             assert token.startswith(("<!date^", "<@U")), text
-        assert "evil.example|" not in text
+        assert "<https://evil.example" not in text, "a link under other words"
 
 
 PLAN = """\
