@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test thorough real browser simulate mutants campaign bench check format lock requirements schemas wheel clean
+.PHONY: help demo test thorough real replicas browser simulate mutants campaign bench check format lock requirements schemas wheel clean
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -36,7 +36,10 @@ thorough: $(DEV) build ## What takes its time, or tries one thing at very many p
 		--hypothesis-profile=thorough -n 2 --dist loadscope $(ARGS)
 
 real: $(DEV) build ## With the real HAProxy, Prometheus, Alertmanager and PostgreSQL, and kills
-	$(PYTEST) -m real $(ARGS)
+	$(PYTEST) -m real --ignore=tests/scenarios/test_replicas.py $(ARGS)
+
+replicas: $(DEV) build ## Three processes behind a balancer, killed and paused (depends on a quick machine)
+	$(PYTEST) -m real tests/scenarios/test_replicas.py $(ARGS)
 
 browser: $(DEV) build ## The tests that drive Chromium
 	$(PYTEST) -m browser $(ARGS)
